@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * spec.h - a StereoJob's spec as a struct, after checks and defaults by the field table
+ * (contract/fields.h). What the local machine does not use (resources, tolerations, ...) stays in
+ * the JSON. Pure.
+ */
+#ifndef CONTRACT_SPEC_H
+#define CONTRACT_SPEC_H
+
+#include "common/auto.h"
+#include "common/err.h"
+#include "common/json.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum layout { /* CRD names FullSBS HalfSBS FullTB HalfTB Left Right Depth */
+    LAYOUT_FULL_SBS,
+    LAYOUT_HALF_SBS,
+    LAYOUT_FULL_TB,
+    LAYOUT_HALF_TB,
+    LAYOUT_LEFT,
+    LAYOUT_RIGHT,
+    LAYOUT_DEPTH,
+};
+enum synthetic_view { SYNTHETIC_BOTH, SYNTHETIC_LEFT, SYNTHETIC_RIGHT };
+enum segment_mode { SEGMENT_INDEX, SEGMENT_COPY };
+enum depth_kind { DEPTH_CLASSICAL, DEPTH_VIDEO };
+
+struct spec_opt { /* an optional count: absence is not zero */
+    bool set;
+    int64_t value;
+};
+
+struct job_spec {
+    char *source_uri, *output_uri, *work_uri; /* owned; work_uri may be NULL */
+    bool overwrite;                           /* spec.output.overwrite */
+
+    enum layout layout;
+    double divergence;  /* % of one view's width, 0..10 */
+    double convergence; /* the depth that stays on the screen, 0..1 */
+    enum synthetic_view synthetic_view;
+
+    enum depth_kind depth;
+    char *depth_uri; /* owned; for DEPTH_VIDEO, else NULL */
+
+    char codec[32];   /* "auto", "libx264", "libx265", ... */
+    char preset[32];  /* "" = the encoder's own default */
+    int crf;          /* -1 = the codec's default here (20 for libx264, 22 for libx265) */
+    char pix_fmt[16]; /* "" = as the source: yuv420p or yuv420p10le */
+
+    double segment_seconds; /* 0 = chosen by plan (60 locally) */
+    enum segment_mode segment_mode;
+
+    uint32_t parallelism; /* >= 1 */
+    uint32_t backoff_limit_per_index;
+    struct spec_opt max_failed_indexes;
+    struct spec_opt active_deadline_s, segment_deadline_s, pending_deadline_s;
+    uint32_t stall_s;
+    struct spec_opt ttl_s;
+    bool suspend, cancel;
+    uint32_t pod_retention; /* failed pods kept */
+};
+
+/* From a whole StereoJob document that fields_check accepted and fields_default completed. On
+ * success *out is owned. Errors: ERR_CONFIG naming the field. */
+int spec_parse(struct job_spec **out, const cJSON *job, struct err *err);
+void spec_free(struct job_spec *spec);
+AUTO_DEFINE(job_spec, struct job_spec *, spec_free)
+
+/* Kebab-case values as the CLI shows them ("full-sbs"). Static. */
+const char *layout_flag(enum layout layout);
+/* The player's file-name suffix: "_LRF_Full_SBS", "_Half_TB", "_L", "_depth". Static. */
+const char *layout_suffix(enum layout layout);
+/* Size of the packed frame for one view of w x h. */
+void layout_packed_size(enum layout layout, int w, int h, int *packed_w, int *packed_h);
+
+/* "/a/b" and "file:///a/b" -> "/a/b" (percent-decoded; caller frees); other schemes: ERR_CONFIG
+ * "s3:// ... needs a cluster". what names the field in the message. */
+int uri_to_path(char **out, const char *uri, const char *what, struct err *err);
+#endif
