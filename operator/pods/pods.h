@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * pods.h - between the world's JSON and decide's structs: builds pod manifests from actions, reads
+ * Pod objects into pod_view, and StereoJob status to and from JSON. Pure.
+ */
+#ifndef OPERATOR_PODS_H
+#define OPERATOR_PODS_H
+
+#include "common/json.h"
+#include "operator/decide/decide.h"
+
+struct pods_context {
+    const cJSON *job;       /* the StereoJob, defaulted; metadata.name, uid; spec */
+    const char *image;      /* worker image; "local" on one machine */
+    const char *work_uri;   /* resolved work store */
+    const char *build;      /* "" before planning */
+    const char *secret;     /* name of the track Secret, "<job>-track" */
+    uint32_t beat_ms;
+    uint64_t memory_bytes;  /* the plan's estimate; 0 = not known */
+    bool tracking;          /* false: no track env */
+};
+
+/* The manifest of the pod for a CREATE action; caller owns. Restricted Pod Security, our finalizer,
+ * labels, annotations, args {verb}, env, emptyDir scratch at /scratch, restartPolicy Never,
+ * terminationMessagePath, activeDeadlineSeconds from segmentDeadlineSeconds (convert),
+ * terminationGracePeriodSeconds, ownerReference (controller) to the job. */
+cJSON *pods_manifest(const struct pods_context *context, const struct action *action);
+
+/* From a Pod object. token_hex checks the mac of its termination message. ERR_INTERNAL: not a pod
+ * of ours (labels or annotations missing). */
+int pods_view(struct pod_view *out, const cJSON *pod, const char *token_hex, struct err *err);
+
+cJSON *status_to_json(const struct job_status *status); /* caller owns */
+/* NULL or {} gives a fresh status. On success *out is owned (job_status_clear). */
+int status_from_json(struct job_status *out, const cJSON *json, struct err *err);
+#endif
