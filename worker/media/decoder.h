@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * decoder.h - frames of one video stream in presentation order in the working format (4:2:0, 8 or
+ * 10 bit; other formats are converted by swscale, rotation is applied). Damaged packets are
+ * skipped and counted, not fatal. One thread (libav may use more inside).
+ */
+#ifndef WORKER_MEDIA_DECODER_H
+#define WORKER_MEDIA_DECODER_H
+
+#include "worker/media/source.h"
+
+struct media_decoder;
+
+struct media_decoder_opts {
+    int stream;
+    int bit_depth; /* of the frames given: 8 or 10 */
+    int threads;   /* 0 = all cores */
+    int rotation;  /* degrees clockwise, applied to pixels */
+};
+
+/* source is borrowed and must outlive the decoder; the decoder reads its packets. */
+int media_decoder_open(struct media_decoder **out, struct media_source *source,
+                       const struct media_decoder_opts *opts, struct err *err);
+void media_decoder_free(struct media_decoder *decoder);
+AUTO_DEFINE(media_decoder, struct media_decoder *, media_decoder_free)
+/* Starts again at a keyframe (plan_segment.seek_pts, seek_dts). */
+int media_decoder_seek(struct media_decoder *decoder, int64_t pts, int64_t dts, struct err *err);
+/* Next frame, *out NULL at the end. Its pts is in the stream's time base; frames without a pts
+ * get the decoder's best guess. */
+int media_decoder_next(struct media_decoder *decoder, struct media_frame **out, struct err *err);
+int64_t media_decoder_damaged(const struct media_decoder *decoder); /* packets that failed */
+#endif

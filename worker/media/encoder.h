@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * encoder.h - frames in, packets out, with the job's exact encoder options. Closed GOP, constant
+ * quality, fixed threads (x264: 4; x265: pools=4, frame-threads=1, open-gop=0, info=0), global
+ * headers, marked with the stereo layout. One thread (libav may use more inside).
+ */
+#ifndef WORKER_MEDIA_ENCODER_H
+#define WORKER_MEDIA_ENCODER_H
+
+#include "common/contract/plan.h"
+#include "common/contract/record.h"
+#include "common/contract/spec.h"
+#include "worker/media/frame.h"
+
+struct media_encoder;
+
+struct media_encoder_opts {
+    const char *codec;   /* "libx264": resolved, never auto */
+    const char *preset;  /* "" = the encoder's own */
+    int crf;             /* -1 = ours for the codec */
+    int bit_depth;
+    int width, height;   /* packed */
+    struct ratio sar;    /* packed frame's sample aspect ratio */
+    const struct plan_video *video; /* time base, rate, colour; borrowed while opening */
+    enum layout layout;
+};
+
+/* Errors: ERR_GPU: the encoder is not in this build or refused; ERR_CONFIG: an option is not one
+ * of this encoder (names it). */
+int media_encoder_open(struct media_encoder **out, const struct media_encoder_opts *opts,
+                       struct err *err);
+void media_encoder_free(struct media_encoder *encoder);
+AUTO_DEFINE(media_encoder, struct media_encoder *, media_encoder_free)
+void media_encoder_facts(const struct media_encoder *encoder, struct encoder_facts *out);
+int media_encoder_reorder(const struct media_encoder *encoder); /* frames of reordering */
+int media_encoder_send(struct media_encoder *encoder, struct media_frame *frame /* NULL = flush */,
+                       struct err *err);
+int media_encoder_receive(struct media_encoder *encoder, struct media_packet **out /* NULL = none */,
+                          struct err *err);
+/* The packed frame's SAR for a view's SAR: half-sbs doubles it, half-tb halves it. */
+struct ratio media_packed_sar(enum layout layout, struct ratio view);
+/* For other files of this room: the AVCodecParameters (borrowed), as void. */
+void *media_encoder_parameters(struct media_encoder *encoder);
+#endif

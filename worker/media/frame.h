@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * frame.h - a decoded or converted picture, counted, and a coded packet, owned. They hide libav's
+ * types: outside of worker/media nobody includes libav. A frame is written only by the one that
+ * made it, before it is passed on; after that it is read-only. Counting is thread safe.
+ */
+#ifndef WORKER_MEDIA_FRAME_H
+#define WORKER_MEDIA_FRAME_H
+
+#include "common/auto.h"
+#include "common/err.h"
+#include "worker/image.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct media_frame;
+struct media_packet;
+
+/* A blank frame; memory comes from a pool per size. ERR_NOMEM. Caller owns one count. */
+int media_frame_new(struct media_frame **out, int width, int height, int bit_depth,
+                    struct err *err);
+struct media_frame *media_frame_ref(struct media_frame *frame);
+void media_frame_unref(struct media_frame **frame); /* NULL-safe; clears the pointer */
+static inline void media_frame_auto_(struct media_frame **frame)
+{
+    media_frame_unref(frame);
+}
+struct image media_frame_image(const struct media_frame *frame); /* borrowed planes */
+int64_t media_frame_pts(const struct media_frame *frame); /* in the stream's time base */
+void media_frame_set_pts(struct media_frame *frame, int64_t pts);
+
+void media_packet_free(struct media_packet *packet);
+AUTO_DEFINE(media_packet, struct media_packet *, media_packet_free)
+int64_t media_packet_pts(const struct media_packet *packet);
+int64_t media_packet_dts(const struct media_packet *packet);
+void media_packet_set_times(struct media_packet *packet, int64_t pts, int64_t dts);
+int64_t media_packet_duration(const struct media_packet *packet);
+int media_packet_stream(const struct media_packet *packet);
+bool media_packet_is_key(const struct media_packet *packet);
+size_t media_packet_size(const struct media_packet *packet);
+const uint8_t *media_packet_data(const struct media_packet *packet); /* borrowed */
+#endif

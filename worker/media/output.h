@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * output.h - the final film: one video stream from segments' packets, and the source's audio,
+ * subtitles, chapters, attachments and tags copied. moov up front by the bound given. One thread.
+ */
+#ifndef WORKER_MEDIA_OUTPUT_H
+#define WORKER_MEDIA_OUTPUT_H
+
+#include "worker/media/segment.h"
+#include "worker/media/source.h"
+
+struct media_output;
+
+struct media_output_opts {
+    const char *container;  /* "mp4", "mov", "matroska" */
+    const struct plan *plan; /* borrowed: video facts, copies, SAR, colour */
+    enum layout layout;
+    int reorder;             /* frames, of the encoder */
+    uint64_t moov_bytes;     /* upper bound to keep free at the front; 0 for matroska */
+};
+
+/* writer, source (opened plainly), first (the first segment: parameters) are borrowed. */
+int media_output_open(struct media_output **out, struct store_writer *writer,
+                      struct media_source *source, struct segment_reader *first,
+                      const struct media_output_opts *opts, struct err *err);
+void media_output_free(struct media_output *output);
+AUTO_DEFINE(media_output, struct media_output *, media_output_free)
+/* A video packet with absolute pts and rebuilt dts, plan's video time base; in decode order.
+ * Audio and the rest are read from the source and interleaved up to that time by this call. */
+int media_output_video(struct media_output *output, struct media_packet *packet, int64_t duration,
+                       struct err *err);
+/* The rest of the copied streams and the trailer. */
+int media_output_finish(struct media_output *output, struct err *err);
+/* Packets written for plan->copies[i]; for the report and the checks. */
+int64_t media_output_copied(const struct media_output *output, size_t copy);
+/* Can the container take this codec as it is ('y'), converted ('c'), or not ('n')? For plan. */
+char media_output_takes(const char *container, char type, const char *codec);
+#endif

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * source.h - a film opened through our own I/O: its streams, its packets. libav opens nothing by
+ * itself (io_open refuses; protocols none). One thread.
+ *
+ * Index-only opening (MP4/MOV): reads inside mdat are answered with zeros, unfetched, so that
+ * pts, dts and key flags come from moov alone (AVFMT_FLAG_NOPARSE | AVFMT_FLAG_NOFILLIN).
+ * Errors: ERR_INPUT (not a film, unsupported), the reader's own errors pass through.
+ */
+#ifndef WORKER_MEDIA_SOURCE_H
+#define WORKER_MEDIA_SOURCE_H
+
+#include "common/contract/plan.h"
+#include "worker/media/frame.h"
+#include "worker/store/store.h"
+
+struct media_source;
+
+struct media_stream { /* what we see; values of libav enums are libav's */
+    int index;
+    char type;          /* 'v' 'a' 's' 'd' 't' (attachment); 'c' = cover picture */
+    char codec[32];
+    char language[8];   /* "" when not told */
+    char title[64];
+    bool is_default;
+    struct ratio time_base;
+    int64_t start_pts;  /* INT64_MIN when not known */
+    int64_t duration;   /* time base units; 0 when not known */
+    int64_t packets;    /* from the index; 0 when not known */
+    int64_t bytes;
+    /* video */
+    int width, height, rotation;
+    struct ratio sar, frame_rate;
+    int bit_depth; /* of the source: 8, 10, 12 */
+    char pix_fmt[24];
+    int color_range, color_primaries, color_trc, color_space, chroma_location;
+    bool interlaced;
+    /* audio */
+    int sample_rate, channels;
+};
+
+struct media_source_opts {
+    const char *format;  /* demuxer to force, or NULL: probe */
+    bool index_only;     /* zero-filled mdat where the format allows it, else a plain open */
+    const char *what;    /* names the film in messages; borrowed while opening */
+};
+
+/* reader is borrowed and must outlive the source. Caller owns *out. */
+int media_source_open(struct media_source **out, struct store_reader *reader,
+                      const struct media_source_opts *opts, struct err *err);
+void media_source_free(struct media_source *source);
+AUTO_DEFINE(media_source, struct media_source *, media_source_free)
+
+const char *media_source_format(const struct media_source *source); /* demuxer name */
+bool media_source_is_indexed(const struct media_source *source); /* zero-filled mdat in force */
+int64_t media_source_duration_us(const struct media_source *source); /* 0 = not known */
+int media_source_chapters(const struct media_source *source);
+int media_source_streams(const struct media_source *source);
+const struct media_stream *media_source_stream(const struct media_source *source, int index);
+/* The stream to convert: the first that is video, decodable and not a cover. -1 = none. */
+int media_source_video(const struct media_source *source);
+
+/* Next packet of a wanted stream (all, if none was chosen); *out NULL at the end. */
+int media_source_read(struct media_source *source, struct media_packet **out, struct err *err);
+void media_source_want(struct media_source *source, int stream); /* others are discarded */
+/* To the keyframe with this dts/pts or the one before; the next packet read is at or before it. */
+int media_source_seek(struct media_source *source, int stream, int64_t pts, int64_t dts,
+                      struct err *err);
+
+/* For other files of this room: the AVFormatContext, borrowed, as void. */
+void *media_source_context(struct media_source *source);
+#endif

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * warp.h - from one view and its depth to the packed 3D frame. Fixed point throughout, so that the
+ * CPU and a GPU agree bit for bit. Conventions (shared/reference: conversion 2.1): depth 1 = near,
+ * parallax p = divergence/100 * width * (depth - convergence) px, p > 0 in front of the screen;
+ * both: x_L = x + p/2, x_R = x - p/2; right: x_R = x - p; left: x_L = x + p.
+ * One struct warp per thread.
+ */
+#ifndef WORKER_STEREO_WARP_H
+#define WORKER_STEREO_WARP_H
+
+#include "common/auto.h"
+#include "common/contract/spec.h"
+#include "common/err.h"
+#include "worker/image.h"
+
+struct warp;
+struct stereo_ops; /* ops.h: the table of functions; CPU now, faster entries later */
+
+struct warp_opts {
+    int width, height, bit_depth; /* of the view */
+    enum layout layout;
+    enum synthetic_view synthetic;
+    double divergence, convergence; /* turned to fixed point once, here */
+    const struct stereo_ops *ops;   /* NULL = stereo_ops_best() */
+};
+
+/* ERR_NOMEM. Caller owns *out. */
+int warp_new(struct warp **out, const struct warp_opts *opts, struct err *err);
+void warp_free(struct warp *warp);
+AUTO_DEFINE(warp, struct warp *, warp_free)
+/* in: the view; depth: any size up to the view's, scaled up here with edges snapped to it;
+ * out: layout_packed_size(). Cannot fail. LAYOUT_DEPTH writes depth as luma. */
+void warp_frame(struct warp *warp, struct image *out, const struct image *in,
+                const struct plane16 *depth);
+#endif
