@@ -27,8 +27,8 @@ enum redis_type { REDIS_NIL, REDIS_TEXT, REDIS_NUMBER, REDIS_LIST };
 struct redis_value {
     enum redis_type type;
     int64_t number;
-    char *text; /* owned; NUL-terminated */
-    size_t len; /* bytes of text, or elements of list */
+    char *text;               /* owned; NUL-terminated */
+    size_t len;               /* bytes of text, or elements of list */
     struct redis_value *list; /* owned */
 };
 void redis_value_clear(struct redis_value *value);

@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "common/hash.h"
+
+#include "common/mem.h"
+
+#include <errno.h>
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#define SHA256_BYTES 32
+#define CRC_POLY     0xedb88320u /* reflected */
+#define CRC_STEP     8
+
+struct hash {
+    EVP_MD_CTX *ctx; /* owned */
+};
+
+/* crc_table[k][b]: what byte b does to the sum when k bytes follow it. Filled once, then only read.
+ */
+static uint32_t crc_table[CRC_STEP][256];
+static pthread_once_t crc_once = PTHREAD_ONCE_INIT;
+
+/* OpenSSL fails here only without memory or with a broken provider: nothing can go on. */
+static void must(bool ok)
+{
+    if (!ok)
+        abort();
+}
+
+static void to_hex(char hex[HASH_HEX_SIZE], const unsigned char digest[SHA256_BYTES])
+{
+    static const char letters[] = "0123456789abcdef";
+
+    for (size_t i = 0; i < SHA256_BYTES; i++) {
+        hex[2 * i] = letters[digest[i] >> 4];
+        hex[2 * i + 1] = letters[digest[i] & 15];
+    }
+    hex[HASH_HEX_SIZE - 1] = '\0';
+}
+
+static void crc_fill(void)
+{
+    for (uint32_t byte = 0; byte < 256; byte++) {
+        uint32_t crc = byte;
+
+        for (int bit = 0; bit < 8; bit++)
+            crc = crc & 1 ? (crc >> 1) ^ CRC_POLY : crc >> 1;
+        crc_table[0][byte] = crc;
+    }
+    for (int k = 1; k < CRC_STEP; k++) {
+        for (uint32_t byte = 0; byte < 256; byte++) {
+            uint32_t before = crc_table[k - 1][byte];
+
+            crc_table[k][byte] = (before >> 8) ^ crc_table[0][before & 255];
+        }
+    }
+}
+
+static uint32_t load_le32(const unsigned char *p)
+{
+    return p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
+}
+
+struct hash *hash_new(void)
+{
+    struct hash *hash = xcalloc(1, sizeof(*hash));
+
+    hash->ctx = EVP_MD_CTX_new();
+    must(hash->ctx && EVP_DigestInit_ex(hash->ctx, EVP_sha256(), NULL) == 1);
+    return hash;
+}
+
+void hash_free(struct hash *hash)
+{
+    if (!hash)
+        return;
+    EVP_MD_CTX_free(hash->ctx);
+    free(hash);
+}
+
+void hash_update(struct hash *hash, const void *data, size_t len)
+{
+    must(EVP_DigestUpdate(hash->ctx, data, len) == 1);
+}
+
+void hash_final(struct hash *hash, char hex[HASH_HEX_SIZE])
+{
+    unsigned char digest[EVP_MAX_MD_SIZE];
+
+    must(EVP_DigestFinal_ex(hash->ctx, digest, NULL) == 1);
+    to_hex(hex, digest);
+}
+
+void hash_hex(char hex[HASH_HEX_SIZE], const void *data, size_t len)
+{
+    unsigned char digest[EVP_MAX_MD_SIZE];
+
+    must(EVP_Digest(data, len, digest, NULL, EVP_sha256(), NULL) == 1);
+    to_hex(hex, digest);
+}
+
+void hash_hmac(char hex[HASH_HEX_SIZE], const void *key, size_t key_len, const void *data,
+               size_t len)
+{
+    unsigned char digest[EVP_MAX_MD_SIZE];
+
+    must(key_len <= INT32_MAX);
+    must(HMAC(EVP_sha256(), key, (int)key_len, data, len, digest, NULL) != NULL);
+    to_hex(hex, digest);
+}
+
+bool hash_equal(const char *a, const char *b)
+{
+    size_t len = strlen(a);
+
+    return len == strlen(b) && CRYPTO_memcmp(a, b, len) == 0;
+}
+
+uint32_t hash_crc32(uint32_t crc, const void *data, size_t len)
+{
+    const unsigned char *p = data;
+
+    (void)pthread_once(&crc_once, crc_fill);
+    crc = ~crc;
+    for (; len >= CRC_STEP; p += CRC_STEP, len -= CRC_STEP) {
+        uint32_t low = load_le32(p) ^ crc, high = load_le32(p + 4);
+
+        crc = crc_table[7][low & 255] ^ crc_table[6][low >> 8 & 255] ^
+              crc_table[5][low >> 16 & 255] ^ crc_table[4][low >> 24] ^ crc_table[3][high & 255] ^
+              crc_table[2][high >> 8 & 255] ^ crc_table[1][high >> 16 & 255] ^
+              crc_table[0][high >> 24];
+    }
+    for (; len; p++, len--)
+        crc = (crc >> 8) ^ crc_table[0][(crc ^ *p) & 255];
+    return ~crc;
+}
+
+void hash_random(void *out, size_t len)
+{
+    unsigned char *p = out;
+
+    while (len) {
+        ssize_t n = getrandom(p, len, 0);
+
+        must(n > 0 || (n < 0 && errno == EINTR));
+        if (n > 0) {
+            p += n;
+            len -= (size_t)n;
+        }
+    }
+}
