@@ -17,6 +17,8 @@ struct track_server;
 int track_server_start(struct track_server **out, struct err *err);
 void track_server_free(struct track_server *server); /* stops it, removes the folder */
 const char *track_server_url(const struct track_server *server); /* "unix:///tmp/.../r.sock" */
+/* Its password, or NULL; borrowed. */
+const char *track_server_password(const struct track_server *server);
 int track_server_pid(const struct track_server *server);
 /* Starts it again (empty, same URL) if it died. *restarted tells. Cheap when it lives. */
 int track_server_check(struct track_server *server, bool *restarted, struct err *err);

@@ -56,5 +56,11 @@ int cluster_local_step(struct cluster_local *local, int64_t now_unix_ms, int64_t
                        struct err *err);
 /* Asks all children to stop (SIGTERM) and waits at most grace_ms, then kills. For Ctrl-C. */
 void cluster_local_stop_all(struct cluster_local *local, int64_t grace_ms);
+/* Changes of the stored StereoJob after opening, as kubectl would patch it: spec.parallelism, an
+ * annotation. Durable when they return. */
+int cluster_local_set_parallelism(struct cluster_local *local, uint32_t parallelism,
+                                  struct err *err);
+int cluster_local_annotate(struct cluster_local *local, const char *key, const char *value,
+                           struct err *err);
 const char *cluster_local_uid(const struct cluster_local *local); /* borrowed */
 #endif

@@ -1,0 +1,378 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/local_run.h"
+
+#include "cli/local_world.h"
+#include "cli/output_name.h"
+#include "cli/problems.h"
+#include "cli/work_dir.h"
+#include "common/clock.h"
+#include "common/file.h"
+#include "common/mem.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum {
+    STOP_GRACE_MS = 5000,
+    TURN_MAX_MS = 250,       /* the view breathes */
+    SERVER_CHECK_MS = 1000,
+    TROUBLE_WAIT_MS = 500,
+    TROUBLE_MAX = 20,        /* passes in a row that could not store or spawn */
+    MEMORY_PERCENT = 80,     /* of this machine's, for all workers together */
+};
+
+struct local_run {
+    const struct local_run_opts *opts;
+    struct job_spec *spec; /* owned */
+    char *work_dir;        /* owned */
+    struct view view;
+    struct local_world world;
+    struct progress_state progress_state;
+    struct progress progress;
+    struct job_status status;
+    int signals; /* signalfd */
+    int troubles;
+    bool parallelism_fitted;
+    int64_t started_us, server_checked_ms;
+};
+
+static uint32_t cores(void)
+{
+    long n = sysconf(_SC_NPROCESSORS_ONLN);
+
+    return n > 0 ? (uint32_t)n : 1;
+}
+
+/* A worker keeps about four cores busy: encoder threads, decoder, depth and warp. */
+static void parallelism_default(cJSON *job)
+{
+    if (!json_path(job, "spec.parallelism"))
+        json_path_set(job, "spec.parallelism", cJSON_CreateNumber((cores() + 2) / 4 + (cores() == 1)));
+}
+
+/* Once the plan says what one worker needs: no more of them than fit into memory. */
+static int parallelism_fit(struct local_run *run, struct err *err)
+{
+    uint64_t memory = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
+    uint64_t fits;
+    char text[200];
+
+    if (run->parallelism_fitted || !run->status.planned || run->status.plan.memory_bytes == 0)
+        return 0;
+    run->parallelism_fitted = true;
+    fits = memory * MEMORY_PERCENT / 100 / run->status.plan.memory_bytes;
+    if (fits >= run->spec->parallelism)
+        return 0;
+    if (fits < 1)
+        fits = 1;
+    (void)snprintf(text, sizeof(text),
+                   "a worker needs about %" PRIu64 " MiB: %" PRIu64 " at a time, not %" PRIu32,
+                   run->status.plan.memory_bytes >> 20, fits, run->spec->parallelism);
+    run->view.ops->note(&run->view, text);
+    return cluster_local_set_parallelism(run->world.local, (uint32_t)fits, err);
+}
+
+static int signals_open(int *fd, struct err *err)
+{
+    sigset_t set;
+
+    sigemptyset(&set);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGHUP);
+    if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
+        return err_errno(err, ERR_INTERNAL, errno, "sigprocmask");
+    *fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    return *fd < 0 ? err_errno(err, ERR_INTERNAL, errno, "signalfd") : 0;
+}
+
+static bool signal_came(const struct local_run *run)
+{
+    struct signalfd_siginfo info;
+
+    return read(run->signals, &info, sizeof(info)) == (ssize_t)sizeof(info);
+}
+
+static bool is_over(const struct local_run *run)
+{
+    switch (run->status.phase) {
+    case PHASE_COMPLETED:
+    case PHASE_FAILED:
+    case PHASE_CANCELLED:
+    case PHASE_SUSPENDED:
+        return run->progress.worker_count == 0;
+    default:
+        return false;
+    }
+}
+
+static void show(struct local_run *run)
+{
+    struct cluster *cluster = run->world.reconcile.cluster;
+    struct track_snapshot snapshot = { 0 };
+
+    if (run->world.track)
+        track_snapshot(run->world.track, &snapshot);
+    progress_look(&run->progress, &run->progress_state, run->work_dir, &run->status,
+                  cluster->ops->pods(cluster), run->world.track ? &snapshot : NULL,
+                  clock_mono_us());
+    track_snapshot_clear(&snapshot);
+    run->view.ops->update(&run->view, &run->progress, clock_mono_us());
+}
+
+static void server_check(struct local_run *run, int64_t now_ms)
+{
+    struct err err;
+    bool restarted = false;
+
+    if (!run->world.server || now_ms - run->server_checked_ms < SERVER_CHECK_MS)
+        return;
+    run->server_checked_ms = now_ms;
+    if (track_server_check(run->world.server, &restarted, &err) < 0)
+        return; /* the condition Degraded tells; asked again in a second */
+    if (restarted)
+        run->view.ops->note(&run->view, "the private redis-server died and was started again");
+}
+
+static void wait_turn(const struct local_run *run, int64_t now_ms, int64_t wake_ms)
+{
+    struct pollfd fds[] = {
+        { .fd = run->signals, .events = POLLIN },
+        { .fd = cluster_local_fd(run->world.local), .events = POLLIN },
+        { .fd = run->world.track ? track_fd(run->world.track) : -1, .events = POLLIN },
+    };
+    int64_t wait = TURN_MAX_MS;
+
+    if (wake_ms > 0 && wake_ms - now_ms < wait)
+        wait = wake_ms - now_ms;
+    (void)poll(fds, sizeof(fds) / sizeof(fds[0]), wait > 0 ? (int)wait : 0);
+}
+
+/* One turn of the world. Trouble that may pass (a full disk, no process to be had) is waited out
+ * for a while before it ends the run. */
+static int turn(struct local_run *run, int64_t *wake_ms, struct err *err)
+{
+    int64_t now_ms = clock_unix_ms(), next_ms = 0;
+
+    server_check(run, now_ms);
+    if (cluster_local_step(run->world.local, now_ms, &next_ms, err) < 0 ||
+        reconcile_pass(&run->world.reconcile, now_ms, &run->status, wake_ms, err) < 0) {
+        if (err->code != ERR_DEPENDENCY || ++run->troubles > TROUBLE_MAX)
+            return -1;
+        *wake_ms = now_ms + TROUBLE_WAIT_MS;
+        return 0;
+    }
+    run->troubles = 0;
+    if (next_ms > 0 && (*wake_ms == 0 || next_ms < *wake_ms))
+        *wake_ms = next_ms;
+    return parallelism_fit(run, err);
+}
+
+static int loop(struct local_run *run, struct err *err)
+{
+    int64_t wake_ms = 0;
+
+    for (;;) {
+        if (turn(run, &wake_ms, err) < 0)
+            return -1;
+        show(run);
+        if (is_over(run))
+            return 0;
+        wait_turn(run, clock_unix_ms(), wake_ms);
+        if (signal_came(run))
+            return err_set(err, ERR_INTERRUPTED, "stopped");
+    }
+}
+
+/* The same command after a failure means: try again what failed. */
+static int retry_failed(struct local_run *run, struct err *err)
+{
+    struct cluster *cluster = run->world.reconcile.cluster;
+    const cJSON *phase = json_path(cluster->ops->job(cluster), "status.phase");
+    char token[32];
+
+    if (!cJSON_IsString(phase) || strcmp(phase->valuestring, phase_name(PHASE_FAILED)) != 0)
+        return 0;
+    (void)snprintf(token, sizeof(token), "run-%" PRId64, clock_unix_ms());
+    run->view.ops->note(&run->view, "it failed before; trying again what failed");
+    return cluster_local_annotate(run->world.local, ANNOTATION_RETRY, token, err);
+}
+
+static int end_interrupted(struct local_run *run)
+{
+    cluster_local_stop_all(run->world.local, STOP_GRACE_MS);
+    run->view.ops->end(&run->view, &run->progress);
+    (void)fprintf(stderr,
+                  "stereo: stopped; %" PRIu32 " of %" PRIu32
+                  " segments are done and kept in %s\nTo go on, type the same command:\n  %s\n",
+                  run->progress.done, run->progress.segments, run->work_dir, run->opts->again);
+    return class_exit_code(CLASS_INTERRUPTED);
+}
+
+static int end_failed(struct local_run *run)
+{
+    const struct job_status *status = &run->status;
+    enum attempt_class cls = status->dead_count ? status->dead[0].cls : CLASS_INTERNAL;
+
+    run->view.ops->end(&run->view, &run->progress);
+    (void)fprintf(stderr, "stereo: error: %s: %s\n", status->reason, status->message);
+    for (uint32_t i = 0; i < status->dead_count; i++) {
+        const struct dead_letter *dead = &status->dead[i];
+        char work[32], pod[NAME_POD_SIZE];
+
+        view_work(work, &dead->id);
+        name_pod(pod, json_path(run->opts->job, "metadata.name")->valuestring,
+                 cluster_local_uid(run->world.local), &dead->id);
+        (void)fprintf(stderr, "  %s: %s: %s\n    log: %s/logs/%s.log\n", work,
+                      class_name(dead->cls), dead->message, run->work_dir, pod);
+    }
+    (void)fprintf(stderr, "What is done is kept in %s; the same command tries the rest again:\n  %s\n",
+                  run->work_dir, run->opts->again);
+    return class_exit_code(cls);
+}
+
+/* What the output is, in one line whose first word is its path. */
+static void completed_print(const struct local_run *run)
+{
+    const struct job_status *status = &run->status;
+    char length[24], took[24];
+
+    view_duration(length, status->output.duration_ms / 1000);
+    view_duration(took, (clock_mono_us() - run->started_us) / 1000000);
+    (void)printf("%s: %dx%d %s, %" PRId64 " frames, %s, %.1f MB, made in %s\n",
+                 run->spec->output_uri, status->plan.packed_width, status->plan.packed_height,
+                 layout_flag(run->spec->layout), status->output.frames, length,
+                 (double)status->output.bytes / 1e6, took);
+}
+
+static int end_completed(struct local_run *run)
+{
+    struct err err;
+
+    if (run->status.plan.warning[0])
+        run->view.ops->note(&run->view, run->status.plan.warning);
+    run->view.ops->end(&run->view, &run->progress);
+    if (!run->opts->json)
+        completed_print(run);
+    if (!run->opts->keep_work) {
+        local_world_close(&run->world);
+        if (work_dir_remove(run->work_dir, &err) < 0)
+            return problem_exit(&err);
+    }
+    return 0;
+}
+
+static int end(struct local_run *run)
+{
+    switch (run->status.phase) {
+    case PHASE_COMPLETED:
+        return end_completed(run);
+    case PHASE_FAILED:
+        return end_failed(run);
+    default:
+        run->view.ops->end(&run->view, &run->progress);
+        (void)fprintf(stderr, "stereo: %s: %s\n", phase_name(run->status.phase),
+                      run->status.message);
+        return class_exit_code(CLASS_INTERRUPTED);
+    }
+}
+
+/* Nothing is begun over what exists: an output without our work beside it is somebody's film. */
+static int output_is_free(const struct local_run *run, struct err *err)
+{
+    AUTO_FREE char *in = NULL, *out = NULL;
+
+    if (uri_to_path(&in, run->spec->source_uri, "spec.source.uri", err) < 0 ||
+        uri_to_path(&out, run->spec->output_uri, "spec.output.uri", err) < 0 ||
+        output_check(in, out, err) < 0)
+        return -1;
+    if (access(in, R_OK) < 0)
+        return err_set(err, ERR_INPUT, "IN: %s: %s", in, strerror(errno));
+    if (file_exists(out) && !run->spec->overwrite && !work_dir_is_begun(run->work_dir))
+        return err_set(err, ERR_CONFIG, "OUT: %s exists; --overwrite replaces it", out);
+    return 0;
+}
+
+/* A finished job whose film is no longer there is begun anew. */
+static int stale_remove(const struct local_run *run, struct err *err)
+{
+    AUTO_FREE char *path = xasprintf("%s/job.json", run->work_dir);
+    AUTO_FREE char *text = NULL, *out = NULL;
+    AUTO(cJSON) cJSON *job = NULL;
+    const cJSON *phase;
+    struct err none;
+    size_t len;
+
+    if (uri_to_path(&out, run->spec->output_uri, "spec.output.uri", err) < 0)
+        return -1;
+    if (!file_exists(path))
+        return work_dir_remove(run->work_dir, err); /* parts of a run that lost its job.json */
+    if (file_exists(out) || file_read(&text, &len, path, 64u << 20, &none) < 0 ||
+        json_parse(&job, text, len, &none) < 0)
+        return 0; /* cluster_local_open has the words for a broken one */
+    phase = json_path(job, "status.phase");
+    if (!cJSON_IsString(phase) || strcmp(phase->valuestring, phase_name(PHASE_COMPLETED)) != 0)
+        return 0;
+    return work_dir_remove(run->work_dir, err);
+}
+
+static int prepare(struct local_run *run, struct err *err)
+{
+    AUTO_FREE char *out = NULL;
+    const struct local_run_opts *opts = run->opts;
+
+    parallelism_default(opts->job);
+    if (spec_parse(&run->spec, opts->job, err) < 0 ||
+        uri_to_path(&out, run->spec->output_uri, "spec.output.uri", err) < 0)
+        return -1;
+    if (opts->work_dir)
+        run->work_dir = xstrdup(opts->work_dir);
+    else if (!run->spec->work_uri)
+        run->work_dir = work_dir_default(out);
+    else if (uri_to_path(&run->work_dir, run->spec->work_uri, "spec.work.uri", err) < 0)
+        return -1;
+    if (output_is_free(run, err) < 0 || stale_remove(run, err) < 0 ||
+        signals_open(&run->signals, err) < 0)
+        return -1;
+    view_init(&run->view, opts->json, run->spec->source_uri, run->spec->output_uri,
+              layout_flag(run->spec->layout));
+    run->view.ops->begin(&run->view);
+    if (local_world_open(&run->world, opts->job, run->work_dir, &run->view, err) < 0)
+        return -1;
+    return retry_failed(run, err);
+}
+
+static void run_clear(struct local_run *run)
+{
+    local_world_close(&run->world);
+    progress_state_clear(&run->progress_state);
+    job_status_clear(&run->status);
+    spec_free(run->spec);
+    free(run->work_dir);
+    if (run->signals >= 0)
+        (void)close(run->signals);
+}
+
+int local_run(const struct local_run_opts *opts)
+{
+    struct local_run run = { .opts = opts, .signals = -1, .started_us = clock_mono_us() };
+    struct err err;
+    int code;
+
+    if (prepare(&run, &err) < 0)
+        code = problem_exit(&err);
+    else if (loop(&run, &err) == 0)
+        code = end(&run);
+    else if (err.code == ERR_INTERRUPTED)
+        code = end_interrupted(&run);
+    else
+        code = problem_exit(&err);
+    run_clear(&run);
+    return code;
+}

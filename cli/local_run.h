@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * local_run.h - one StereoJob on this machine from start to end: the loop, Ctrl-C, the last word.
+ */
+#ifndef CLI_LOCAL_RUN_H
+#define CLI_LOCAL_RUN_H
+
+#include "common/json.h"
+
+#include <stdbool.h>
+
+struct local_run_opts {
+    cJSON *job;           /* checked and defaulted, URIs absolute; borrowed, its parallelism is set */
+    const char *work_dir; /* NULL: beside the output */
+    bool keep_work, json;
+    const char *again;    /* the command to type to go on, for messages */
+};
+
+/* Prints everything a person needs; answers the exit code. */
+int local_run(const struct local_run_opts *opts);
+#endif

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/problems.h"
+#include "cli/verbs.h"
+#include "common/log.h"
+#include "common/suggest.h"
+#include "version.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static int unknown_verb(const char *name)
+{
+    const char *names[16];
+    const char *near;
+    struct err err;
+
+    for (unsigned i = 0; i < verbs_count; i++)
+        names[i] = verbs[i].name;
+    near = suggest_nearest(name, names, verbs_count);
+    if (near)
+        (void)err_set(&err, ERR_CONFIG, "'%s': no such verb; did you mean %s?", name, near);
+    else
+        (void)err_set(&err, ERR_CONFIG, "'%s': no such verb; --help lists them", name);
+    return problem_exit(&err);
+}
+
+int main(int argc, char **argv)
+{
+    log_setup("stereo", LOG_WARN, false);
+    if (argc < 2) {
+        help_main();
+        return 64;
+    }
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
+        strcmp(argv[1], "help") == 0) {
+        if (argc > 2)
+            help_verb(argv[2]);
+        else
+            help_main();
+        return 0;
+    }
+    if (strcmp(argv[1], "--version") == 0) {
+        (void)printf("stereo %s (%s)\n", STEREO_VERSION, STEREO_COMMIT);
+        return 0;
+    }
+    for (unsigned i = 0; i < verbs_count; i++)
+        if (strcmp(argv[1], verbs[i].name) == 0)
+            return verbs[i].run(argc - 2, argv + 2);
+    return unknown_verb(argv[1]);
+}

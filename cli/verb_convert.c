@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/local_run.h"
+#include "cli/options.h"
+#include "cli/output_name.h"
+#include "cli/quote.h"
+#include "cli/verbs.h"
+#include "common/contract/fields.h"
+#include "common/mem.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* The job survives a change of folder: paths are stored absolute. Caller frees. */
+static char *absolute(const char *path)
+{
+    char folder[PATH_MAX];
+
+    if (path[0] == '/' || strstr(path, "://") || !getcwd(folder, sizeof(folder)))
+        return xstrdup(path);
+    return xasprintf("%s/%s", folder, path);
+}
+
+static void set_text(cJSON *job, const char *path, const char *value)
+{
+    json_path_set(job, path, cJSON_CreateString(value));
+}
+
+static enum layout layout_of(const cJSON *job)
+{
+    const cJSON *value = json_path(job, "spec.stereo.layout");
+    char kebab[32] = "full-sbs";
+
+    if (cJSON_IsString(value))
+        fields_kebab(kebab, sizeof(kebab), value->valuestring);
+    for (int layout = LAYOUT_FULL_SBS; layout <= LAYOUT_DEPTH; layout++)
+        if (strcmp(layout_flag((enum layout)layout), kebab) == 0)
+            return (enum layout)layout;
+    return LAYOUT_FULL_SBS;
+}
+
+static int depth_uri_absolute(cJSON *job)
+{
+    const cJSON *uri = json_path(job, "spec.depth.uri");
+
+    if (cJSON_IsString(uri)) {
+        AUTO_FREE char *path = absolute(uri->valuestring);
+
+        set_text(job, "spec.depth.uri", path);
+    }
+    return 0;
+}
+
+/* IN and OUT into the document that the options began. */
+static int job_complete(struct options *options, struct err *err)
+{
+    const char *in = options->args[0];
+    const char *out = options->arg_count > 1 ? options->args[1] : NULL;
+    AUTO_FREE char *output = NULL, *in_path = NULL, *out_path = NULL, *name = NULL;
+
+    if (output_name(&output, in, out, layout_of(options->job), err) < 0)
+        return -1;
+    in_path = absolute(in);
+    out_path = absolute(output);
+    name = output_job_name(out_path);
+    set_text(options->job, "apiVersion", "stereojob.io/v1");
+    set_text(options->job, "kind", "StereoJob");
+    set_text(options->job, "metadata.name", name);
+    set_text(options->job, "spec.source.uri", in_path);
+    set_text(options->job, "spec.output.uri", out_path);
+    return depth_uri_absolute(options->job);
+}
+
+static void arguments_check(const struct options *options, struct problems *problems)
+{
+    if (options->arg_count < 1)
+        problems_add(problems, "IN is missing: stereo convert IN OUT; --help has examples");
+    if (options->arg_count > 2)
+        problems_add(problems, "'%s': convert takes IN and OUT, nothing more", options->args[2]);
+    if (options->manifest)
+        problems_add(problems, "-f belongs to `stereo run`");
+}
+
+static int job_check(struct options *options, struct problems *problems)
+{
+    struct fields_report report = { 0 };
+    struct err err;
+
+    if (problems->count > 0)
+        return -1;
+    if (job_complete(options, &err) < 0) {
+        problems_add(problems, "%s", err.msg);
+        return -1;
+    }
+    if (fields_check(options->job, NULL, true, &report, &err) < 0)
+        for (size_t i = 0; i < report.count; i++)
+            problems_add(problems, "%s", report.problems[i].text);
+    fields_report_clear(&report);
+    return problems->count > 0 ? -1 : 0;
+}
+
+int verb_convert(int argc, char **argv)
+{
+    struct problems problems = { 0 };
+    struct options options;
+    AUTO_FREE char *again = quote_command("stereo convert", argc, argv);
+    int code = 64;
+
+    options_parse(&options, argc, argv, true, &problems);
+    if (options.help) {
+        help_verb("convert");
+        code = 0;
+    } else {
+        arguments_check(&options, &problems);
+        if (job_check(&options, &problems) == 0) {
+            fields_default(options.job);
+            code = local_run(&(struct local_run_opts){ .job = options.job,
+                                                       .work_dir = options.work_dir,
+                                                       .keep_work = options.keep_work,
+                                                       .json = options.json,
+                                                       .again = again });
+        }
+        problems_print(&problems);
+    }
+    problems_clear(&problems);
+    options_clear(&options);
+    return code;
+}

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * work_dir.h - the work folder of one conversion, OUT.stereojob/ unless told otherwise.
+ */
+#ifndef CLI_WORK_DIR_H
+#define CLI_WORK_DIR_H
+
+#include "common/err.h"
+
+#include <stdbool.h>
+
+/* Caller frees. */
+char *work_dir_default(const char *output_path);
+/* True when a conversion was begun there. */
+bool work_dir_is_begun(const char *work_dir);
+/* Removes what a conversion leaves there, by name, and the folder if it is then empty: a person's
+ * own files in a --work-dir stay. job.json goes last, so that a kill in between is finished by the
+ * next run. */
+int work_dir_remove(const char *work_dir, struct err *err);
+#endif
