@@ -1,0 +1,192 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Measures plan, convert, warp, assembly and memory, each beside its peer in the same run.
+
+    bench/speed.py [--runs N] [--seconds S] [plan] [convert] [warp] [assemble]
+
+Films are made on the spot under build/bench. Every figure is the median of N runs taken in turns
+with its peer's, because machines are noisy; ratios are what to quote.
+"""
+import argparse
+import json
+import os
+import re
+import resource
+import shutil
+import statistics
+import subprocess
+import sys
+import time
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+BUILD = os.path.join(ROOT, "build", "release")
+WORK = os.path.join(ROOT, "build", "bench")
+STEREO = os.path.join(BUILD, "cli", "stereo")
+WORKER = os.path.join(BUILD, "worker", "stereo-worker")
+
+
+def run(*argv, **kw):
+    """Wall seconds and peak memory (MiB, largest process) of one command; its failure is fatal."""
+    start = time.monotonic()
+    pid = os.posix_spawn(argv[0], argv, dict(os.environ, **kw.get("env", {})),
+                         file_actions=[(os.POSIX_SPAWN_OPEN, 1, os.path.join(WORK, "out.log"),
+                                        os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)])
+    _, status, usage = os.wait4(pid, 0)
+    if status != 0:
+        sys.exit(f"bench: {' '.join(argv)} ended with {status}")
+    return time.monotonic() - start, usage.ru_maxrss / 1024
+
+
+def ffmpeg(*argv):
+    return run(shutil.which("ffmpeg"), "-v", "error", "-nostdin", "-y", *argv)
+
+
+def made(name, make):
+    path = os.path.join(WORK, name)
+    if not os.path.exists(path):
+        part = os.path.join(WORK, "part-" + name)
+        make(part)
+        os.rename(part, path)
+    return path
+
+
+def turns(runs, *actions):
+    """Runs the actions in turn; medians of what each answers, per action."""
+    rows = [[] for _ in actions]
+    for _ in range(runs):
+        for row, action in zip(rows, actions):
+            row.append(action())
+    return [statistics.median(row) for row in rows]
+
+
+def camera_film(seconds):
+    """1080p with grain and motion, as a camera gives: what an encoder finds hard."""
+    def make(path):
+        real = os.path.join(ROOT, "..", "shared", "media", "bigbuckbunny.mp4")
+        source = ["-stream_loop", "-1", "-i", real] if os.path.exists(real) else \
+                 ["-f", "lavfi", "-i", "mandelbrot=s=1920x1080:r=25"]
+        ffmpeg(*source, "-an", "-t", str(seconds), "-vf",
+               "scale=1920:1080,noise=alls=7:allf=t,format=yuv420p", "-c:v", "libx264",
+               "-preset", "fast", "-crf", "20", "-g", "125", "-f", "mp4", path)
+    return made(f"camera-{seconds}.mp4", make)
+
+
+def hour_film():
+    def make(path):
+        piece = made("piece.mp4", lambda p: ffmpeg(
+            "-f", "lavfi", "-i", "testsrc2=s=1920x1080:r=25", "-f", "lavfi", "-i", "sine", "-t", "20",
+            "-c:v", "libx264", "-preset", "veryfast", "-g", "250", "-c:a", "aac", "-f", "mp4", p))
+        ffmpeg("-stream_loop", "179", "-i", piece, "-c", "copy", "-f", "mp4", path)
+    return made("hour.mp4", make)
+
+
+def bench_plan(args):
+    film = hour_film()
+    size = os.path.getsize(film)
+
+    def ours():
+        return run(WORKER, "probe", film, "--json")[0]
+
+    def peer():
+        return run(shutil.which("ffprobe"), "-v", "error", "-select_streams", "v:0",
+                   "-show_entries", "packet=pts,dts,flags", "-of", "csv", film)[0]
+
+    mine, theirs = turns(args.runs, ours, peer)
+    read = "?"
+    with open(os.path.join(WORK, "out.log"), encoding="utf-8") as log:
+        log.read()
+    run(WORKER, "probe", film, "--json")
+    with open(os.path.join(WORK, "out.log"), encoding="utf-8") as log:
+        seen = json.load(log)
+        read = seen.get("bytesRead", "?")
+    return [("plan of a one-hour 1080p MP4", f"{mine:.2f} s, {read} of {size} bytes read",
+             f"ffprobe's packet list {theirs:.2f} s", f"{mine / theirs:.2f}", "< 1 s")]
+
+
+def clean(path):
+    for one in (path, path + ".stereojob"):
+        if os.path.isdir(one):
+            shutil.rmtree(one)
+        elif os.path.exists(one):
+            os.remove(one)
+
+
+def bench_convert(args):
+    film = camera_film(args.seconds)
+    out = os.path.join(WORK, "convert.mp4")
+    lossless = os.path.join(WORK, "lossless.mp4")
+    memory = []
+
+    clean(lossless)
+    run(STEREO, "convert", film, lossless, "--codec", "libx264", "--crf", "0", "--preset",
+        "ultrafast")
+
+    def ours():
+        clean(out)
+        wall, _ = run(STEREO, "convert", film, out, "--codec", "libx264", "--crf", "20",
+                      "--preset", "medium", "--segment-seconds", "60")
+        memory.append(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024)
+        return wall
+
+    def encode():
+        return ffmpeg("-i", lossless, "-an", "-c:v", "libx264", "-preset", "medium", "-crf", "20",
+                      "-f", "mp4", os.path.join(WORK, "peer.mp4"))[0]
+
+    def decode_lossless():
+        return ffmpeg("-i", lossless, "-f", "null", "-")[0]
+
+    def decode_source():
+        return ffmpeg("-i", film, "-f", "null", "-")[0]
+
+    mine, enc, dec, src = turns(args.runs, ours, encode, decode_lossless, decode_source)
+    peer = enc - dec + src
+    return [("convert 1080p full SBS, x264 medium crf 20", f"{mine:.1f} s for {args.seconds} s",
+             f"decode + the same encode by ffmpeg {peer:.1f} s (as run: {enc:.1f} s)",
+             f"{mine / peer:.2f}", "<= 1.25"),
+            ("peak memory of the largest process", f"{max(memory):.0f} MiB", "-", "-", "-")]
+
+
+def bench_warp(_args):
+    text = subprocess.run([os.path.join(BUILD, "worker", "stereo", "bench_warp")], check=True,
+                          capture_output=True, text=True).stdout
+    return [tuple(line.split("\t")) for line in text.splitlines() if line.count("\t") == 4]
+
+
+def bench_assemble(args):
+    film = camera_film(args.seconds)
+    out = os.path.join(WORK, "assemble.mp4")
+    clean(out)
+    run(STEREO, "convert", film, out, "--codec", "libx264", "--crf", "10", "--preset", "ultrafast",
+        "--segment-seconds", "5", "--keep-work", "--json")
+    with open(os.path.join(out + ".stereojob", "job.json"), encoding="utf-8") as f:
+        job = json.load(f)["job"] if False else json.load(open(f.name, encoding="utf-8"))
+    text = json.dumps(job)
+    walls = [int(w) for w in re.findall(r'"wallMs": ?(\d+)', text)]
+    size = os.path.getsize(out)
+    copy = statistics.median(
+        run("/bin/sh", "-c", f"cp {out} {out}.copy && sync {out}.copy")[0] for _ in range(args.runs))
+    os.remove(out + ".copy")
+    wall = walls[-1] / 1000 if walls else float("nan")
+    return [("assembly (joint check included)", f"{wall:.2f} s for {size >> 20} MiB",
+             f"cp + sync {copy:.2f} s", f"{copy / wall:.2f} x cp's speed", ">= 0.8 x")]
+
+
+BENCHES = {"plan": bench_plan, "convert": bench_convert, "warp": bench_warp,
+           "assemble": bench_assemble}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--seconds", type=int, default=60)
+    parser.add_argument("names", nargs="*", metavar="NAME")
+    args = parser.parse_args()
+    os.makedirs(WORK, exist_ok=True)
+    print("| what | ours | peer, same run | ratio | goal |\n|---|---|---|---|---|")
+    for name in args.names or BENCHES:
+        for row in BENCHES[name](args):
+            print("| " + " | ".join(row) + " |", flush=True)
+
+
+if __name__ == "__main__":
+    main()
