@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "common/json.h"
 
-#include "common/buf.h"
 #include "common/mem.h"
 
 #include <errno.h>
@@ -188,49 +187,6 @@ static const cJSON *step(const cJSON *node, const char **path)
     return item;
 }
 
-static void put(struct buf *out, const char *text, size_t len)
-{
-    struct err err;
-
-    if (buf_append(out, text, len, &err) < 0)
-        abort();
-}
-
-static void put_newline(struct buf *out, int level)
-{
-    put(out, "\n", 1);
-    for (int i = 0; i < level; i++)
-        put(out, "  ", 2);
-}
-
-/* `text` is what cJSON printed on one line. */
-static void reflow(struct buf *out, const char *text)
-{
-    size_t len = strlen(text);
-    int level = 0;
-
-    for (size_t i = 0; i < len; i++) {
-        bool opens = text[i] == '{' || text[i] == '[', closes = text[i] == '}' || text[i] == ']';
-
-        if (text[i] == '"') {
-            size_t end = string_end(text, len, i);
-
-            put(out, text + i, end - i + 1);
-            i = end;
-            continue;
-        }
-        level += opens - closes;
-        if (closes && text[i - 1] != '{' && text[i - 1] != '[')
-            put_newline(out, level);
-        put(out, text + i, 1);
-        if (text[i] == ',' || (opens && text[i + 1] != '}' && text[i + 1] != ']'))
-            put_newline(out, level);
-        else if (text[i] == ':')
-            put(out, " ", 1);
-    }
-    put(out, "\n", 1);
-}
-
 int json_parse(cJSON **out, const char *text, size_t len, struct err *err)
 {
     AUTO(cJSON) cJSON *doc = NULL;
@@ -250,21 +206,6 @@ int json_parse(cJSON **out, const char *text, size_t len, struct err *err)
         return -1;
     *out = TAKE(doc);
     return 0;
-}
-
-char *json_print(const cJSON *doc)
-{
-    return must(cJSON_PrintUnformatted(doc));
-}
-
-char *json_print_pretty(const cJSON *doc)
-{
-    AUTO_FREE char *text = json_print(doc);
-    AUTO_BUF struct buf out;
-
-    buf_init(&out, SIZE_MAX / 2);
-    reflow(&out, text);
-    return buf_take(&out);
 }
 
 int json_i64(int64_t *out, const cJSON *obj, const char *key, int64_t min, int64_t max,

@@ -447,7 +447,8 @@ int redis_call(struct redis *redis, struct redis_value *out, int argc, const cha
     int64_t deadline_us = clock_mono_us() + (int64_t)redis->timeout_ms * 1000;
     AUTO(reply) redisReply *reply = NULL;
     char *command = NULL;
-    int len, rc;
+    long long len; /* int in hiredis 0.14 */
+    int rc;
 
     if (!redis->context)
         return err_set(err, ERR_DEPENDENCY, "Redis %s: the connection is closed", redis->name);
