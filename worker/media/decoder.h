@@ -16,6 +16,8 @@ struct media_decoder_opts {
     int bit_depth; /* of the frames given: 8 or 10 */
     int threads;   /* 0 = all cores */
     int rotation;  /* degrees clockwise, applied to pixels */
+    int width, height; /* of the frames given, after rotation; 0 = the stream's, made even by
+                        * cropping. Pictures of another size are scaled. Give the plan's. */
 };
 
 /* source is borrowed and must outlive the decoder; the decoder reads its packets. */
@@ -23,10 +25,12 @@ int media_decoder_open(struct media_decoder **out, struct media_source *source,
                        const struct media_decoder_opts *opts, struct err *err);
 void media_decoder_free(struct media_decoder *decoder);
 AUTO_DEFINE(media_decoder, struct media_decoder *, media_decoder_free)
-/* Starts again at a keyframe (plan_segment.seek_pts, seek_dts). */
+/* Starts again at a keyframe (plan_segment.seek_pts, seek_dts). Frames before it (leading pictures)
+ * are not given. Where the keyframe turns out not to decode by itself (intra refresh), decoding
+ * starts further back. */
 int media_decoder_seek(struct media_decoder *decoder, int64_t pts, int64_t dts, struct err *err);
 /* Next frame, *out NULL at the end. Its pts is in the stream's time base; frames without a pts
- * get the decoder's best guess. */
+ * get the decoder's best guess. pts ascend strictly: of frames that share one, the first is given. */
 int media_decoder_next(struct media_decoder *decoder, struct media_frame **out, struct err *err);
 int64_t media_decoder_damaged(const struct media_decoder *decoder); /* packets that failed */
 #endif

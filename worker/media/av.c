@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "worker/media/av.h"
+
+#include <libavutil/error.h>
+#include <libavutil/pixfmt.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+int media_av_fail(struct err *err, enum err_code code, int rc, const char *fmt, ...)
+{
+    char what[400], words[AV_ERROR_MAX_STRING_SIZE];
+    va_list ap;
+
+    va_start(ap, fmt);
+    (void)vsnprintf(what, sizeof(what), fmt, ap);
+    va_end(ap);
+    (void)av_strerror(rc, words, sizeof(words));
+    if (rc == AVERROR(ENOMEM))
+        code = ERR_NOMEM;
+    else if (rc == AVERROR(ENOSPC))
+        code = ERR_SPACE;
+    return err_set(err, code, "%s: %s", what, words);
+}
+
+enum AVPixelFormat media_pix_fmt(int bit_depth)
+{
+    return bit_depth > 8 ? AV_PIX_FMT_YUV420P10 : AV_PIX_FMT_YUV420P;
+}

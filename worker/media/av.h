@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * av.h - libav's types behind frame.h and source.h, for the files of this room only: who owns what
+ * is inside, errors, and our own I/O. Nobody outside of worker/media includes this.
+ */
+#ifndef WORKER_MEDIA_AV_H
+#define WORKER_MEDIA_AV_H
+
+#include "common/auto.h"
+#include "common/contract/plan.h"
+#include "common/err.h"
+#include "worker/media/compat.h"
+#include "worker/media/frame.h"
+#include "worker/media/source.h"
+#include "worker/store/store.h"
+
+#include <libavcodec/avcodec.h>
+#include <libavformat/avformat.h>
+#include <libavutil/frame.h>
+
+static inline void av_packet_auto_(AVPacket **packet) /* AUTO(av_packet) AVPacket *p */
+{
+    av_packet_free(packet);
+}
+static inline void av_frame_auto_(AVFrame **frame) /* AUTO(av_frame) AVFrame *f */
+{
+    av_frame_free(frame);
+}
+static inline void av_codec_auto_(AVCodecContext **ctx) /* AUTO(av_codec) AVCodecContext *c */
+{
+    avcodec_free_context(ctx);
+}
+
+/* As err_set, ending in ": " and libav's words for rc; AVERROR(ENOMEM) becomes ERR_NOMEM and
+ * AVERROR(ENOSPC) ERR_SPACE whatever `code` says. Always -1. */
+int media_av_fail(struct err *err, enum err_code code, int rc, const char *fmt, ...)
+    __attribute__((format(printf, 4, 5)));
+static inline struct ratio media_ratio(AVRational q)
+{
+    return (struct ratio){ q.num, q.den ? q.den : 1 };
+}
+static inline AVRational media_rational(struct ratio r)
+{
+    return (AVRational){ (int)r.num, (int)r.den };
+}
+
+/* frame.c. The AVFrame is borrowed from the frame; its pts is the frame's. Read-only once the frame
+ * is shared. _wrap moves the picture out of av (which is left blank): it must be YUV420P or
+ * YUV420P10 of at least width x height, which may be smaller to crop at the right and bottom. */
+AVFrame *media_frame_av(const struct media_frame *frame);
+int media_frame_wrap(struct media_frame **out, AVFrame *av, int width, int height,
+                     struct err *err);
+enum AVPixelFormat media_pix_fmt(int bit_depth); /* the working format: 8 or 10 */
+
+/* packet.c. _wrap moves the packet out of av, which is left blank. */
+AVPacket *media_packet_av(const struct media_packet *packet);
+int media_packet_wrap(struct media_packet **out, AVPacket *av, struct err *err);
+
+/* io.c: an AVIOContext over a reader or a writer. */
+struct media_span { /* bytes start <= at < end */
+    uint64_t start, end;
+};
+struct media_io {
+    AVIOContext *avio;          /* owned; what a format context's pb is set to */
+    struct store_reader *reader; /* borrowed, or NULL */
+    struct store_writer *writer; /* borrowed, or NULL */
+    struct media_span *holes;   /* owned; answered with zeros, unread; ascending */
+    size_t hole_count;
+    uint64_t pos;
+    bool failed;      /* the store failed: err says how, and outranks what libav made of it */
+    struct err err;
+};
+/* holes (may be NULL) are taken over. ERR_NOMEM. */
+int media_io_open_read(struct media_io **out, struct store_reader *reader,
+                       struct media_span *holes, size_t hole_count, struct err *err);
+/* Seeks back and writes go to store_writer_rewrite; seekable=false tells libav that it cannot. */
+int media_io_open_write(struct media_io **out, struct store_writer *writer, bool seekable,
+                        struct err *err);
+void media_io_free(struct media_io *io); /* does not flush: avio_flush first when writing */
+AUTO_DEFINE(media_io, struct media_io *, media_io_free)
+/* As media_av_fail, but the store's own error where there is one. */
+int media_io_fail(const struct media_io *io, struct err *err, enum err_code code, int rc,
+                  const char *what);
+/* AVFormatContext.io_open: refuses; nothing but our own I/O is opened. */
+int media_io_refuse(struct AVFormatContext *ctx, AVIOContext **pb, const char *url, int flags,
+                    AVDictionary **options);
+
+/* boxes.c: the top-level boxes of an MP4/MOV. *count is 0 and *holes NULL when the film is no such
+ * file, or fragmented: then it cannot be read by its index alone. Caller frees *holes. */
+int media_boxes_holes(struct media_span **holes, size_t *count, struct store_reader *reader,
+                      struct err *err);
+
+/* sps.c: what an H.264 sequence header (avcC or Annex B extradata) says. 0, or -1: not there. */
+struct media_sps {
+    int width, height;     /* after cropping */
+    int bit_depth, chroma; /* chroma_format_idc: 0 grey, 1 4:2:0, 2 4:2:2, 3 4:4:4 */
+    bool progressive;      /* frame_mbs_only_flag */
+    int sar_num, sar_den;  /* 0 when not told */
+    int range, primaries, trc, space, chroma_location; /* libav's values */
+};
+int media_sps_parse(struct media_sps *out, const uint8_t *extradata, size_t size);
+
+/* facts.c: what one stream is. header_only: nothing but the container's header was read. */
+void media_facts(struct media_stream *out, AVFormatContext *ctx, const AVStream *stream,
+                 bool header_only);
+
+/* source.c: to some keyframe at or before target, or to the start (*start set, or asked for). */
+int media_source_seek_near(struct media_source *source, int stream, int64_t target, bool *start,
+                           struct err *err);
+
+/* convert.c: any picture to the working format. */
+struct media_converter;
+struct media_converter_opts {
+    int width, height; /* of what is given out, after rotation; even */
+    int bit_depth, rotation;
+};
+int media_converter_new(struct media_converter **out, const struct media_converter_opts *opts,
+                        struct err *err);
+void media_converter_free(struct media_converter *converter);
+AUTO_DEFINE(media_converter, struct media_converter *, media_converter_free)
+/* Takes the picture out of av. No copy where the format fits already. */
+int media_converter_run(struct media_converter *converter, struct media_frame **out, AVFrame *av,
+                        struct err *err);
+#endif

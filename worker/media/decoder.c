@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "worker/media/decoder.h"
+
+#include "common/mem.h"
+#include "worker/media/av.h"
+
+#include <string.h>
+
+#define NEAR_TRIES 4 /* 2, 8 and 32 seconds before the keyframe, then the film's start */
+
+struct media_decoder {
+    struct media_source *source; /* borrowed */
+    struct media_converter *converter; /* owned */
+    AVCodecContext *ctx;         /* owned */
+    AVFrame *picture;            /* owned; scratch */
+    int stream;
+    bool draining;
+    int64_t last;      /* pts of the last frame given */
+    int64_t from;      /* of the keyframe sought; AV_NOPTS_VALUE once a frame came */
+    int64_t second;    /* in the stream's time base */
+    int near_tries;
+    bool at_start;
+    int64_t damaged;
+};
+
+static int open_codec(struct media_decoder *decoder, const struct media_decoder_opts *opts,
+                      struct err *err)
+{
+    const AVFormatContext *format = media_source_context(decoder->source);
+    const AVCodecParameters *par = format->streams[opts->stream]->codecpar;
+    const struct media_stream *facts = media_source_stream(decoder->source, opts->stream);
+    const AVCodec *codec = avcodec_find_decoder(par->codec_id);
+    int rc;
+
+    if (!codec)
+        return err_set(err, ERR_INPUT, "this build has no decoder for %s", facts->codec);
+    decoder->ctx = avcodec_alloc_context3(codec);
+    decoder->picture = av_frame_alloc();
+    if (!decoder->ctx || !decoder->picture)
+        return err_set(err, ERR_NOMEM, "no memory for a decoder");
+    rc = avcodec_parameters_to_context(decoder->ctx, par);
+    if (rc < 0)
+        return media_av_fail(err, ERR_INPUT, rc, "%s decoder", facts->codec);
+    decoder->ctx->pkt_timebase = media_rational(facts->time_base);
+    decoder->ctx->thread_count = opts->threads;
+    decoder->ctx->flags |= AV_CODEC_FLAG_UNALIGNED; /* crop exactly */
+    rc = avcodec_open2(decoder->ctx, codec, NULL);
+    if (rc < 0)
+        return media_av_fail(err, ERR_INPUT, rc, "%s decoder", facts->codec);
+    return 0;
+}
+
+static int open_converter(struct media_decoder *decoder, const struct media_decoder_opts *opts,
+                          struct err *err)
+{
+    const struct media_stream *facts = media_source_stream(decoder->source, opts->stream);
+    bool turned = opts->rotation % 180 != 0;
+    struct media_converter_opts to = {
+        .width = opts->width ? opts->width : (turned ? facts->height : facts->width) / 2 * 2,
+        .height = opts->height ? opts->height : (turned ? facts->width : facts->height) / 2 * 2,
+        .bit_depth = opts->bit_depth,
+        .rotation = opts->rotation,
+    };
+
+    if (to.width < 2 || to.height < 2)
+        return err_set(err, ERR_INPUT, "pictures of %dx%d", facts->width, facts->height);
+    return media_converter_new(&decoder->converter, &to, err);
+}
+
+int media_decoder_open(struct media_decoder **out, struct media_source *source,
+                       const struct media_decoder_opts *opts, struct err *err)
+{
+    AUTO(media_decoder) struct media_decoder *decoder = xcalloc(1, sizeof(*decoder));
+    const struct media_stream *facts = media_source_stream(source, opts->stream);
+
+    decoder->source = source;
+    decoder->stream = opts->stream;
+    decoder->last = decoder->from = AV_NOPTS_VALUE;
+    decoder->second = facts->time_base.den / facts->time_base.num + 1;
+    if (open_codec(decoder, opts, err) < 0 || open_converter(decoder, opts, err) < 0)
+        return -1;
+    media_source_want(source, opts->stream);
+    *out = TAKE(decoder);
+    return 0;
+}
+
+void media_decoder_free(struct media_decoder *decoder)
+{
+    if (!decoder)
+        return;
+    media_converter_free(decoder->converter);
+    av_frame_free(&decoder->picture);
+    avcodec_free_context(&decoder->ctx);
+    free(decoder);
+}
+
+static void restart(struct media_decoder *decoder)
+{
+    avcodec_flush_buffers(decoder->ctx);
+    decoder->draining = false;
+}
+
+int media_decoder_seek(struct media_decoder *decoder, int64_t pts, int64_t dts, struct err *err)
+{
+    restart(decoder);
+    decoder->last = AV_NOPTS_VALUE;
+    decoder->from = pts;
+    decoder->near_tries = 0;
+    decoder->at_start = false;
+    return media_source_seek(decoder->source, decoder->stream, pts, dts, err);
+}
+
+/* The keyframe did not come out as a frame of its own: begin further back. */
+static int seek_further_back(struct media_decoder *decoder, struct err *err)
+{
+    int64_t back = decoder->second << (1 + 2 * decoder->near_tries);
+
+    restart(decoder);
+    decoder->near_tries++;
+    decoder->at_start = decoder->near_tries == NEAR_TRIES;
+    return media_source_seek_near(decoder->source, decoder->stream, decoder->from - back,
+                                  &decoder->at_start, err);
+}
+
+static int feed(struct media_decoder *decoder, struct err *err)
+{
+    AUTO(media_packet) struct media_packet *packet = NULL;
+    int rc;
+
+    if (media_source_read(decoder->source, &packet, err) < 0)
+        return -1;
+    if (packet && media_packet_stream(packet) != decoder->stream)
+        return 0;
+    decoder->draining = !packet;
+    rc = avcodec_send_packet(decoder->ctx, packet ? media_packet_av(packet) : NULL);
+    if (rc == AVERROR(ENOMEM))
+        return media_av_fail(err, ERR_NOMEM, rc, "decoding");
+    if (rc < 0 && packet)
+        decoder->damaged++;
+    return 0;
+}
+
+/* 1 and decoder->picture, 0 at the end, -1. */
+static int next_picture(struct media_decoder *decoder, struct err *err)
+{
+    for (;;) {
+        int rc = avcodec_receive_frame(decoder->ctx, decoder->picture);
+
+        if (rc == 0)
+            return 1;
+        if (rc == AVERROR(ENOMEM))
+            return media_av_fail(err, ERR_NOMEM, rc, "decoding");
+        if (rc == AVERROR_EOF)
+            return 0;
+        if (rc != AVERROR(EAGAIN)) {
+            decoder->damaged++;
+            continue;
+        }
+        if (decoder->draining)
+            return 0;
+        if (feed(decoder, err) < 0)
+            return -1;
+    }
+}
+
+static int64_t pts_of(const struct media_decoder *decoder)
+{
+    const AVFrame *picture = decoder->picture;
+
+    if (picture->pts != AV_NOPTS_VALUE)
+        return picture->pts;
+    if (picture->best_effort_timestamp != AV_NOPTS_VALUE)
+        return picture->best_effort_timestamp;
+    return decoder->last == AV_NOPTS_VALUE ? 0 : decoder->last + 1;
+}
+
+/* May this frame be given? *again: decoding starts anew further back. */
+static int judge(struct media_decoder *decoder, int64_t pts, bool *give, bool *again,
+                 struct err *err)
+{
+    *again = *give = false;
+    if (decoder->from != AV_NOPTS_VALUE) {
+        if (pts < decoder->from)
+            return 0;
+        if (pts > decoder->from && !decoder->at_start && decoder->near_tries < NEAR_TRIES) {
+            *again = true;
+            return seek_further_back(decoder, err);
+        }
+        decoder->from = AV_NOPTS_VALUE;
+    }
+    *give = decoder->last == AV_NOPTS_VALUE || pts > decoder->last;
+    return 0;
+}
+
+int media_decoder_next(struct media_decoder *decoder, struct media_frame **out, struct err *err)
+{
+    *out = NULL;
+    for (;;) {
+        int found = next_picture(decoder, err);
+        bool give, again;
+        int64_t pts;
+
+        if (found < 0)
+            return -1;
+        if (!found && decoder->from != AV_NOPTS_VALUE && !decoder->at_start) {
+            if (seek_further_back(decoder, err) < 0)
+                return -1;
+            continue;
+        }
+        if (!found)
+            return 0;
+        pts = pts_of(decoder);
+        if (judge(decoder, pts, &give, &again, err) < 0)
+            return -1;
+        if (!give) {
+            av_frame_unref(decoder->picture);
+            continue;
+        }
+        av_frame_remove_side_data(decoder->picture, AV_FRAME_DATA_DISPLAYMATRIX);
+        if (media_converter_run(decoder->converter, out, decoder->picture, err) < 0)
+            return -1;
+        av_frame_unref(decoder->picture);
+        media_frame_set_pts(*out, pts);
+        decoder->last = pts;
+        return 0;
+    }
+}
+
+int64_t media_decoder_damaged(const struct media_decoder *decoder)
+{
+    return decoder->damaged;
+}

@@ -1,0 +1,361 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "worker/media/source.h"
+
+#include "common/mem.h"
+#include "worker/media/av.h"
+#include "worker/media/piece.h"
+
+#include <libavutil/dict.h>
+#include <libavutil/mathematics.h>
+#include <stdio.h>
+#include <string.h>
+
+/* Containers that films come in. Nothing that reads other files (playlists, image sequences) or has
+ * no times (raw streams). */
+#define FORMATS                                                                                    \
+    "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,mpegts,mpeg,avi,flv,asf,ogg,nut,mxf,yuv4mpegpipe"
+#define PROBE_BYTES   "20000000"
+#define ANALYZE_US    "10000000"
+#define SEEK_TRIES    24
+#define MAX_STREAMS   PLAN_MAX_STREAMS
+
+struct media_source {
+    AVFormatContext *ctx; /* owned */
+    struct media_io *io;  /* owned; outlives ctx */
+    struct media_stream *streams; /* owned; stream_count of them */
+    int stream_count;
+    bool indexed;
+    char format[32];
+    int wanted;          /* -1 = all */
+    AVPacket *ahead;     /* owned; read by a seek, given by the next read; or NULL */
+    struct media_piece piece; /* time_base.den 0 when the source is a film */
+};
+
+void media_source_free(struct media_source *source)
+{
+    if (!source)
+        return;
+    av_packet_free(&source->ahead);
+    avformat_close_input(&source->ctx);
+    media_io_free(source->io);
+    free(source->streams);
+    free(source);
+}
+
+static int open_io(struct media_source *source, struct store_reader *reader,
+                   const struct media_source_opts *opts, struct err *err)
+{
+    AUTO_FREE struct media_span *holes = NULL;
+    size_t count = 0;
+
+    if (opts->index_only && media_boxes_holes(&holes, &count, reader, err) < 0)
+        return -1;
+    source->indexed = count > 0;
+    return media_io_open_read(&source->io, reader, TAKE(holes), count, err);
+}
+
+static int alloc_ctx(struct media_source *source, struct err *err)
+{
+    source->ctx = avformat_alloc_context();
+    if (!source->ctx || !(source->ctx->format_whitelist = av_strdup(FORMATS)) ||
+        !(source->ctx->protocol_whitelist = av_strdup("none")))
+        return err_set(err, ERR_NOMEM, "no memory to open a film");
+    source->ctx->pb = source->io->avio;
+    source->ctx->io_open = media_io_refuse;
+    source->ctx->max_streams = MAX_STREAMS;
+    source->ctx->flags |= AVFMT_FLAG_CUSTOM_IO;
+    source->ctx->flags |=
+        source->indexed ? AVFMT_FLAG_NOPARSE | AVFMT_FLAG_NOFILLIN : AVFMT_FLAG_GENPTS;
+    return 0;
+}
+
+static int open_input(struct media_source *source, const struct media_source_opts *opts,
+                      struct err *err)
+{
+    const char *name = source->indexed ? "mov" : opts->format;
+    const AVInputFormat *format = name ? av_find_input_format(name) : NULL;
+    AVDictionary *options = NULL;
+    int rc;
+
+    if (name && !format)
+        return err_set(err, ERR_INPUT, "%s: this build has no reader for %s", opts->what, name);
+    (void)av_dict_set(&options, "probesize", PROBE_BYTES, 0);
+    (void)av_dict_set(&options, "analyzeduration", ANALYZE_US, 0);
+    rc = avformat_open_input(&source->ctx, NULL, format, &options); /* frees ctx when it fails */
+    av_dict_free(&options);
+    if (rc == AVERROR(EINVAL) && !source->io->failed)
+        return err_set(err, ERR_INPUT, "%s: not a film in a container known here (MP4, MOV, "
+                       "Matroska, WebM, MPEG-TS, MPEG-PS, AVI, FLV, ASF, Ogg, MXF, NUT, Y4M)",
+                       opts->what);
+    if (rc == AVERROR_INVALIDDATA && !source->io->failed)
+        return err_set(err, ERR_INPUT, "%s: not a film, or damaged at its start", opts->what);
+    if (rc < 0)
+        return media_io_fail(source->io, err, ERR_INPUT, rc, opts->what);
+    return 0;
+}
+
+static void add_index_counts(struct media_stream *out, AVStream *stream)
+{
+    int count = avformat_index_get_entries_count(stream);
+
+    out->packets = count;
+    for (int i = 0; i < count; i++)
+        out->bytes += avformat_index_get_entry(stream, i)->size;
+}
+
+static int collect(struct media_source *source, const char *what, struct err *err)
+{
+    AVFormatContext *ctx = source->ctx;
+
+    if (!source->indexed) {
+        int rc = avformat_find_stream_info(ctx, NULL);
+
+        if (rc < 0 || source->io->failed)
+            return media_io_fail(source->io, err, ERR_INPUT, rc, what);
+    }
+    if (ctx->nb_streams > MAX_STREAMS)
+        return err_set(err, ERR_INPUT, "%s: %u streams", what, ctx->nb_streams);
+    source->stream_count = (int)ctx->nb_streams;
+    source->streams = xcalloc(ctx->nb_streams + 1, sizeof(*source->streams));
+    for (unsigned i = 0; i < ctx->nb_streams; i++) {
+        media_facts(&source->streams[i], ctx, ctx->streams[i], source->indexed);
+        if (strncmp(ctx->iformat->name, "mov,", 4) == 0)
+            add_index_counts(&source->streams[i], ctx->streams[i]);
+    }
+    (void)snprintf(source->format, sizeof(source->format), "%.*s",
+                   (int)strcspn(ctx->iformat->name, ","), ctx->iformat->name);
+    return 0;
+}
+
+int media_source_open(struct media_source **out, struct store_reader *reader,
+                      const struct media_source_opts *opts, struct err *err)
+{
+    AUTO(media_source) struct media_source *source = xcalloc(1, sizeof(*source));
+
+    source->wanted = -1;
+    if (open_io(source, reader, opts, err) < 0 || alloc_ctx(source, err) < 0 ||
+        open_input(source, opts, err) < 0 || collect(source, opts->what, err) < 0)
+        return -1;
+    *out = TAKE(source);
+    return 0;
+}
+
+int media_source_open_piece(struct media_source **out, struct store_reader *reader,
+                            const char *what, struct err *err)
+{
+    AUTO(media_source) struct media_source *source = xcalloc(1, sizeof(*source));
+    struct media_source_opts opts = { .format = "nut", .what = what };
+
+    source->wanted = -1;
+    if (open_io(source, reader, &opts, err) < 0 || alloc_ctx(source, err) < 0)
+        return -1;
+    source->ctx->flags &= ~AVFMT_FLAG_GENPTS;
+    source->ctx->flags |= AVFMT_FLAG_NOPARSE | AVFMT_FLAG_NOFILLIN;
+    if (open_input(source, &opts, err) < 0)
+        return -1;
+    if (source->ctx->nb_streams != 1 ||
+        media_piece_facts(&source->piece, source->ctx) < 0)
+        return err_set(err, ERR_INTERNAL, "%s: not a piece of ours", what);
+    source->indexed = true; /* no packets are read to find facts */
+    if (collect(source, what, err) < 0)
+        return -1;
+    source->indexed = false;
+    source->streams[0].time_base = source->piece.time_base;
+    *out = TAKE(source);
+    return 0;
+}
+
+const char *media_source_format(const struct media_source *source)
+{
+    return source->format;
+}
+
+bool media_source_is_indexed(const struct media_source *source)
+{
+    return source->indexed;
+}
+
+int64_t media_source_duration_us(const struct media_source *source)
+{
+    return source->ctx->duration > 0 ? source->ctx->duration : 0;
+}
+
+int media_source_chapters(const struct media_source *source)
+{
+    return (int)source->ctx->nb_chapters;
+}
+
+int media_source_streams(const struct media_source *source)
+{
+    return source->stream_count;
+}
+
+const struct media_stream *media_source_stream(const struct media_source *source, int index)
+{
+    return &source->streams[index];
+}
+
+int media_source_video(const struct media_source *source)
+{
+    for (int i = 0; i < source->stream_count; i++) {
+        const AVCodecParameters *par = source->ctx->streams[i]->codecpar;
+
+        if (source->streams[i].type == 'v' && avcodec_find_decoder(par->codec_id) &&
+            par->width > 0 && par->height > 0)
+            return i;
+    }
+    return -1;
+}
+
+/* rc of av_read_frame; packets of streams that came up while reading are not ours. */
+static int read_raw(struct media_source *source, AVPacket *packet)
+{
+    for (;;) {
+        int rc = av_read_frame(source->ctx, packet);
+
+        if (rc == AVERROR(EAGAIN))
+            continue;
+        if (rc < 0)
+            return source->io->failed || rc != AVERROR_EOF ? rc : AVERROR_EOF;
+        if (packet->stream_index < source->stream_count &&
+            (source->wanted < 0 || packet->stream_index == source->wanted))
+            break;
+        av_packet_unref(packet);
+    }
+    if (source->piece.time_base.den)
+        media_piece_times(&source->piece, source->ctx->streams[0], packet);
+    return 0;
+}
+
+int media_source_read(struct media_source *source, struct media_packet **out, struct err *err)
+{
+    AUTO(av_packet) AVPacket *packet = source->ahead ? TAKE(source->ahead) : NULL;
+    int rc = 0;
+
+    *out = NULL;
+    if (!packet) {
+        packet = av_packet_alloc();
+        if (!packet)
+            return err_set(err, ERR_NOMEM, "no memory for a packet");
+        rc = read_raw(source, packet);
+    }
+    if (source->io->failed)
+        return media_io_fail(source->io, err, ERR_DEPENDENCY, rc, "reading");
+    if (rc == AVERROR(ENOMEM))
+        return media_av_fail(err, ERR_NOMEM, rc, "reading");
+    if (rc < 0)
+        return 0; /* the end, or damage that libav does not read past */
+    return media_packet_wrap(out, packet, err);
+}
+
+void media_source_want(struct media_source *source, int stream)
+{
+    source->wanted = stream;
+    for (unsigned i = 0; i < source->ctx->nb_streams; i++)
+        source->ctx->streams[i]->discard =
+            stream < 0 || (int)i == stream ? AVDISCARD_DEFAULT : AVDISCARD_ALL;
+}
+
+/* Reads on to the packet wanted. 1: it is `packet`; 0: it is not ahead of here; -1: rc. */
+static int read_to(struct media_source *source, AVPacket *packet, int stream, int64_t pts,
+                   int64_t dts)
+{
+    for (;;) {
+        int rc = read_raw(source, packet);
+        int64_t at;
+
+        if (rc < 0)
+            return source->io->failed ? -1 : 0;
+        if (packet->stream_index == stream) {
+            if (packet->pts == pts && packet->flags & AV_PKT_FLAG_KEY)
+                return 1;
+            at = packet->dts != AV_NOPTS_VALUE ? packet->dts : packet->pts;
+            if (at != AV_NOPTS_VALUE && at > (dts != AV_NOPTS_VALUE ? dts : pts))
+                return 0;
+        }
+        av_packet_unref(packet);
+    }
+}
+
+/* To the first packet; what works for it differs from demuxer to demuxer. */
+static int seek_start(struct media_source *source, int stream)
+{
+    AVStream *st = source->ctx->streams[stream];
+    const AVIndexEntry *first = avformat_index_get_entry(st, 0);
+    int rc = av_seek_frame(source->ctx, stream, INT64_MIN / 4, AVSEEK_FLAG_BACKWARD);
+
+    if (rc < 0 && first)
+        rc = av_seek_frame(source->ctx, stream, first->timestamp, AVSEEK_FLAG_BACKWARD);
+    if (rc < 0)
+        rc = av_seek_frame(source->ctx, stream,
+                           st->start_time != AV_NOPTS_VALUE ? st->start_time : 0,
+                           AVSEEK_FLAG_BACKWARD);
+    if (rc < 0)
+        rc = av_seek_frame(source->ctx, -1, 0, AVSEEK_FLAG_BYTE);
+    return rc;
+}
+
+/* One jump to about `target`; *last is set where nothing lies further back. */
+static int seek_once(struct media_source *source, int stream, int64_t target, bool *last)
+{
+    int rc = -1;
+
+    av_packet_free(&source->ahead);
+    if (!*last)
+        rc = av_seek_frame(source->ctx, stream, target, AVSEEK_FLAG_BACKWARD);
+    if (rc < 0) {
+        *last = true;
+        rc = seek_start(source, stream);
+    }
+    return rc;
+}
+
+/* Step back further each time: a demuxer's index may be sparse, or by pts where we mean dts. */
+int media_source_seek(struct media_source *source, int stream, int64_t pts, int64_t dts,
+                      struct err *err)
+{
+    AUTO(av_packet) AVPacket *packet = av_packet_alloc();
+    const struct media_stream *st = &source->streams[stream];
+    int64_t step = av_rescale(1, st->time_base.den, st->time_base.num) / 4 + 1;
+    int64_t target = dts != AV_NOPTS_VALUE && dts < pts ? dts : pts, back = 0;
+    bool last = source->piece.time_base.den != 0;
+
+    if (!packet)
+        return err_set(err, ERR_NOMEM, "no memory for a packet");
+    for (int i = 0; i < SEEK_TRIES; i++, back = back ? 2 * back : step) {
+        int rc, found;
+
+        last |= i == SEEK_TRIES - 1;
+        rc = seek_once(source, stream, target - back, &last);
+        if (rc < 0)
+            return media_io_fail(source->io, err, ERR_INPUT, rc, "seeking");
+        av_packet_unref(packet);
+        found = read_to(source, packet, stream, pts, dts);
+        if (found < 0)
+            return media_io_fail(source->io, err, ERR_DEPENDENCY, AVERROR_EXTERNAL, "seeking");
+        if (found) {
+            source->ahead = TAKE(packet);
+            return 0;
+        }
+        if (last)
+            break;
+    }
+    return err_set(err, ERR_INPUT, "the keyframe at %lld is not found again", (long long)pts);
+}
+
+int media_source_seek_near(struct media_source *source, int stream, int64_t target, bool *start,
+                           struct err *err)
+{
+    int rc;
+
+    *start |= source->piece.time_base.den != 0;
+    rc = seek_once(source, stream, target, start);
+    if (rc < 0)
+        return media_io_fail(source->io, err, ERR_INPUT, rc, "seeking");
+    return 0;
+}
+
+void *media_source_context(struct media_source *source)
+{
+    return source->ctx;
+}

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * ops.h - what a kind of store has to do; store.c checks keys and counts, then calls these. A
+ * folder is the one kind now; S3 is another table. Implementations put the base struct first.
+ */
+#ifndef WORKER_STORE_OPS_H
+#define WORKER_STORE_OPS_H
+
+#include "worker/store/store.h"
+
+struct store_ops {
+    int (*get)(struct store *store, const char *key, size_t max_bytes, struct buf *out,
+               struct err *err);
+    int (*create)(struct store *store, const char *key, const void *data, size_t len,
+                  struct err *err);
+    int (*remove)(struct store *store, const char *key, struct err *err);
+    int (*remove_tree)(struct store *store, const char *prefix, const char *keep,
+                       struct err *err);
+    int (*reader_open)(struct store_reader **out, struct store *store, const char *key,
+                       struct err *err);
+    int (*writer_open)(struct store_writer **out, struct store *store, const char *key,
+                       struct err *err);
+    void (*free)(struct store *store);
+};
+struct store {
+    const struct store_ops *ops;
+};
+
+struct store_reader_ops {
+    int (*read)(struct store_reader *reader, uint64_t offset, void *out, size_t len, size_t *got,
+                struct err *err);
+    void (*free)(struct store_reader *reader);
+};
+struct store_reader {
+    const struct store_reader_ops *ops;
+    struct store_stat stat;
+    uint64_t bytes; /* really read */
+};
+
+struct store_writer_ops {
+    /* offset <= size: at the end it grows the object, before it bytes are replaced. */
+    int (*write)(struct store_writer *writer, uint64_t offset, const void *data, size_t len,
+                 struct err *err);
+    int (*read)(struct store_writer *writer, uint64_t offset, void *out, size_t len, size_t *got,
+                struct err *err);
+    int (*commit)(struct store_writer *writer, struct err *err);
+    void (*free)(struct store_writer *writer);
+};
+struct store_writer {
+    const struct store_writer_ops *ops;
+    uint64_t size;
+    struct hash *hash; /* owned; of the bytes in order */
+    bool rewritten, committed;
+};
+
+/* folder.c, writer.c: paths are plain file-system paths. */
+int folder_open(struct store **out, const char *path, struct err *err);
+int folder_reader_open(struct store_reader **out, const char *path, const char *what,
+                       struct err *err);
+/* The object is made aside in the folder of path and published there; overwrite replaces. */
+int folder_writer_open(struct store_writer **out, const char *path, bool overwrite,
+                       struct err *err);
+#endif

@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "worker/store/store.h"
+
+#include "common/contract/spec.h"
+#include "common/mem.h"
+#include "worker/store/ops.h"
+
+#include <string.h>
+
+#define KEY_MAX 240
+
+static bool is_key_char(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           c == '.' || c == '_' || c == '-';
+}
+
+/* Parts of key characters between single slashes, none of them "." or "..". */
+static bool is_key(const char *key)
+{
+    size_t len = strlen(key), part = 0;
+
+    if (len == 0 || len > KEY_MAX)
+        return false;
+    for (size_t i = 0; i <= len; i++) {
+        const char *start = key + i - part;
+
+        if (is_key_char(key[i])) {
+            part++;
+            continue;
+        }
+        if (key[i] && key[i] != '/')
+            return false;
+        if (part == 0 || (part == 1 && start[0] == '.') ||
+            (part == 2 && start[0] == '.' && start[1] == '.'))
+            return false;
+        part = 0;
+    }
+    return true;
+}
+
+static int check_key(const char *key, struct err *err)
+{
+    if (!is_key(key))
+        return err_set(err, ERR_CONFIG, "store key '%.100s' is not allowed", key);
+    return 0;
+}
+
+/* The path of a URI that is a file here; s3:// and others have no store yet. */
+static int to_path(char **out, const char *uri, const char *what, struct err *err)
+{
+    if (strncmp(uri, "s3://", 5) == 0)
+        return err_set(err, ERR_CONFIG, "%s: %s: this build has no S3 store", what, uri);
+    return uri_to_path(out, uri, what, err);
+}
+
+int store_open(struct store **out, const char *uri, struct err *err)
+{
+    AUTO_FREE char *path = NULL;
+
+    if (to_path(&path, uri, "work store", err) < 0)
+        return -1;
+    return folder_open(out, path, err);
+}
+
+void store_free(struct store *store)
+{
+    if (store)
+        store->ops->free(store);
+}
+
+int store_get(struct store *store, const char *key, size_t max_bytes, struct buf *out,
+              struct err *err)
+{
+    if (check_key(key, err) < 0)
+        return -1;
+    return store->ops->get(store, key, max_bytes, out, err);
+}
+
+int store_create(struct store *store, const char *key, const void *data, size_t len,
+                 struct err *err)
+{
+    if (check_key(key, err) < 0)
+        return -1;
+    return store->ops->create(store, key, data, len, err);
+}
+
+int store_remove(struct store *store, const char *key, struct err *err)
+{
+    if (check_key(key, err) < 0)
+        return -1;
+    return store->ops->remove(store, key, err);
+}
+
+int store_remove_tree(struct store *store, const char *prefix, const char *keep, struct err *err)
+{
+    if (check_key(prefix, err) < 0 || (keep && check_key(keep, err) < 0))
+        return -1;
+    return store->ops->remove_tree(store, prefix, keep, err);
+}
+
+int store_reader_open_uri(struct store_reader **out, const char *uri, const char *what,
+                          struct err *err)
+{
+    AUTO_FREE char *path = NULL;
+
+    if (to_path(&path, uri, what, err) < 0)
+        return -1;
+    return folder_reader_open(out, path, what, err);
+}
+
+int store_reader_open(struct store_reader **out, struct store *store, const char *key,
+                      struct err *err)
+{
+    if (check_key(key, err) < 0)
+        return -1;
+    return store->ops->reader_open(out, store, key, err);
+}
+
+void store_reader_free(struct store_reader *reader)
+{
+    if (reader)
+        reader->ops->free(reader);
+}
+
+const struct store_stat *store_reader_stat(const struct store_reader *reader)
+{
+    return &reader->stat;
+}
+
+int store_reader_read(struct store_reader *reader, uint64_t offset, void *out, size_t len,
+                      size_t *got, struct err *err)
+{
+    if (reader->ops->read(reader, offset, out, len, got, err) < 0)
+        return -1;
+    reader->bytes += *got;
+    return 0;
+}
+
+uint64_t store_reader_bytes(const struct store_reader *reader)
+{
+    return reader->bytes;
+}
+
+int store_writer_open(struct store_writer **out, struct store *store, const char *key,
+                      struct err *err)
+{
+    if (check_key(key, err) < 0 || store->ops->writer_open(out, store, key, err) < 0)
+        return -1;
+    (*out)->hash = hash_new();
+    return 0;
+}
+
+int store_writer_open_uri(struct store_writer **out, const char *uri, bool overwrite,
+                          struct err *err)
+{
+    AUTO_FREE char *path = NULL;
+
+    if (to_path(&path, uri, "output", err) < 0 ||
+        folder_writer_open(out, path, overwrite, err) < 0)
+        return -1;
+    (*out)->hash = hash_new();
+    return 0;
+}
+
+void store_writer_free(struct store_writer *writer)
+{
+    if (!writer)
+        return;
+    hash_free(writer->hash);
+    writer->ops->free(writer);
+}
+
+int store_writer_write(struct store_writer *writer, const void *data, size_t len, struct err *err)
+{
+    if (writer->ops->write(writer, writer->size, data, len, err) < 0)
+        return -1;
+    hash_update(writer->hash, data, len);
+    writer->size += len;
+    return 0;
+}
+
+int store_writer_rewrite(struct store_writer *writer, uint64_t offset, const void *data,
+                         size_t len, struct err *err)
+{
+    if (offset > writer->size || len > writer->size - offset)
+        return err_set(err, ERR_INTERNAL, "rewrite of %zu bytes at %llu passes the end", len,
+                       (unsigned long long)offset);
+    writer->rewritten = true;
+    return writer->ops->write(writer, offset, data, len, err);
+}
+
+int store_writer_read(struct store_writer *writer, uint64_t offset, void *out, size_t len,
+                      size_t *got, struct err *err)
+{
+    return writer->ops->read(writer, offset, out, len, got, err);
+}
+
+uint64_t store_writer_size(const struct store_writer *writer)
+{
+    return writer->size;
+}
+
+int store_writer_commit(struct store_writer *writer, char sha256[HASH_HEX_SIZE], struct err *err)
+{
+    char hex[HASH_HEX_SIZE];
+
+    if (writer->committed)
+        return err_set(err, ERR_INTERNAL, "a writer commits once");
+    if (writer->ops->commit(writer, err) < 0)
+        return -1;
+    writer->committed = true;
+    if (sha256) {
+        hash_final(writer->hash, hex);
+        memcpy(sha256, writer->rewritten ? "" : hex, writer->rewritten ? 1 : sizeof(hex));
+    }
+    return 0;
+}
