@@ -78,6 +78,7 @@ void name_field(char out[16], const struct attempt_id *id);
 #define ANNOTATION_INTERRUPTED "stereojob.io/interruptions"
 #define ANNOTATION_MEMORY      "stereojob.io/memory-percent"  /* 100, 150, 225 */
 #define ANNOTATION_STORAGE     "stereojob.io/storage-percent"
+#define ANNOTATION_VERDICT     "stereojob.io/verdict" /* a class name: why we delete it; overrules */
 #define ANNOTATION_RETRY       "stereojob.io/retry"   /* on the StereoJob: TOKEN[:7,9-11] */
 #define ANNOTATION_DISCARD     "stereojob.io/discard" /* on the StereoJob: any value */
 #endif

@@ -64,8 +64,9 @@ struct job_status {
     uint32_t epoch;
     char observed_retry[128]; /* the last retry annotation acted on */
     int64_t start_ms;     /* first pass; 0 = never */
-    int64_t epoch_start_ms;
-    int64_t suspended_ms; /* total time spent suspended; not counted by activeDeadlineSeconds */
+    int64_t epoch_start_ms; /* since when this epoch runs, or since when it is Suspended */
+    int64_t suspended_ms; /* not counted by activeDeadlineSeconds: all time spent suspended, and
+                             everything before the last retry of a Failed job */
     int64_t completion_ms;
     bool planned;         /* plan below is filled */
     struct record plan;   /* the plan stage's record */
@@ -76,6 +77,10 @@ struct job_status {
     struct dead_letter dead[DECIDE_MAX_DEAD_LETTERS];
     uint32_t dead_count;
     uint32_t failed_pods, interrupted_pods; /* counted once each: attempts that ended so */
+    /* Of those, the ones whose index is done or given up, or whose epoch is over; the rest is read
+     * off the pods. Stored, so that no crash counts an attempt twice or never. */
+    uint32_t settled_failed_pods, settled_interrupted_pods;
+    uint32_t memory_percent; /* of every new pod; 0 = not raised (100); raised by OOMKilled */
     struct {
         bool set, is_true;
         int64_t since_ms;
@@ -105,6 +110,8 @@ struct pod_view {
     enum attempt_class cls;     /* valid when Failed (class from exit, reason, conditions), or
                                    Succeeded without a record (INTERNAL) */
     char message[DECIDE_TEXT];  /* last words */
+    bool has_verdict;           /* annotation ANNOTATION_VERDICT: we judged it and deleted it for */
+    enum attempt_class verdict; /* this; overrules cls, not a done record */
     /* carried by annotations: what had happened before this attempt, in this epoch */
     uint32_t failures, interruptions;
     uint32_t memory_percent, storage_percent;
@@ -115,6 +122,7 @@ struct pod_view {
 /* What is true now. Arrays are borrowed from the caller. */
 struct observed {
     int64_t now_ms;
+    const char *uid;            /* the job's: records of another are ignored; NULL: not checked */
     bool deleted;               /* the StereoJob has a deletionTimestamp */
     const char *retry;          /* annotation, or NULL */
     bool discard;
@@ -122,6 +130,7 @@ struct observed {
     size_t pod_count;
     /* tracking (Redis) */
     int64_t tracking_up_ms;     /* since when it answers; 0 = it is away */
+    int64_t tracking_away_ms;   /* since when it is away; 0 = not known (the job's start is taken) */
     bool tracking_wanted;       /* false where there is none by choice */
     const struct record *done;  /* records with a right mac, any order, any stage */
     size_t done_count;
@@ -136,12 +145,16 @@ struct action {
     char pod[NAME_POD_SIZE];   /* DELETE and RELEASE: which; CREATE: empty (a function of id) */
     uint32_t failures, interruptions; /* CREATE: annotations of the new pod */
     uint32_t memory_percent, storage_percent;
+    bool has_verdict;          /* DELETE: first write class_name(verdict) to ANNOTATION_VERDICT */
+    enum attempt_class verdict;
     const char *reason;        /* CamelCase, static: "Stalled", "Suspended", "Counted", ... */
 };
 
 struct decision {
     struct job_status status;  /* owned; what should be stored. Written BEFORE actions that depend
-                                  on it: order is status, releases, deletes, creates */
+                                  on it: order is status, releases, deletes, creates. A pod may
+                                  be released and deleted in the pass that first counts it,
+                                  because nothing is done when the status write fails */
     bool status_changed;
     struct action *actions;    /* owned */
     size_t action_count;
@@ -155,6 +168,8 @@ void decision_clear(struct decision *decision);
 #define DECIDE_INTERRUPTIONS_LIMIT  50
 #define DECIDE_CONFIG_ERROR_WAIT_MS 60000
 #define DECIDE_LOST_POD_GRACE_MS    30000   /* after deletionTimestamp + grace */
+#define DECIDE_INTERRUPTIONS_WINDOW_MS 600000
+#define DECIDE_RETENTION_MS         3600000 /* a failed pod is kept for its log so long at most */
 #define DECIDE_RESOURCE_STEP        150     /* percent of the last, each time */
 #define DECIDE_RESOURCE_CAP         400     /* percent */
 
