@@ -100,6 +100,23 @@ struct media_sps {
 };
 int media_sps_parse(struct media_sps *out, const uint8_t *extradata, size_t size);
 
+/* timeline.c: one clock for containers whose clock may jump. Off until streams is set. */
+struct media_timeline {
+    struct media_timeline_stream {
+        bool leads; /* its jumps count: video and audio */
+        bool seen;
+        int64_t next; /* where its next packet is expected */
+    } *streams;       /* owned */
+    int count;
+    int64_t back_limit, on_limit; /* a packet further off than this has jumped */
+    int64_t offset, previous;
+    int jumps;
+};
+void media_timeline_init(struct media_timeline *timeline, const AVFormatContext *ctx);
+void media_timeline_clear(struct media_timeline *timeline);
+void media_timeline_restart(struct media_timeline *timeline); /* after a seek */
+void media_timeline_apply(struct media_timeline *timeline, AVPacket *packet);
+
 /* facts.c: what one stream is. header_only: nothing but the container's header was read. */
 void media_facts(struct media_stream *out, AVFormatContext *ctx, const AVStream *stream,
                  bool header_only);
@@ -107,6 +124,9 @@ void media_facts(struct media_stream *out, AVFormatContext *ctx, const AVStream 
 /* source.c: to some keyframe at or before target, or to the start (*start set, or asked for). */
 int media_source_seek_near(struct media_source *source, int stream, int64_t target, bool *start,
                            struct err *err);
+
+/* source.c: after a seek: is the packet found one that is decoded but never shown? */
+bool media_source_found_hidden(const struct media_source *source);
 
 /* convert.c: any picture to the working format. */
 struct media_converter;

@@ -19,7 +19,8 @@ struct media_decoder {
     int64_t from;      /* of the keyframe sought; AV_NOPTS_VALUE once a frame came */
     int64_t second;    /* in the stream's time base */
     int near_tries;
-    bool at_start;
+    bool at_start, ordinals;
+    int64_t packets;
     int64_t damaged;
 };
 
@@ -75,6 +76,7 @@ int media_decoder_open(struct media_decoder **out, struct media_source *source,
 
     decoder->source = source;
     decoder->stream = opts->stream;
+    decoder->ordinals = opts->ordinals;
     decoder->last = decoder->from = AV_NOPTS_VALUE;
     decoder->second = facts->time_base.den / facts->time_base.num + 1;
     if (open_codec(decoder, opts, err) < 0 || open_converter(decoder, opts, err) < 0)
@@ -107,7 +109,11 @@ int media_decoder_seek(struct media_decoder *decoder, int64_t pts, int64_t dts, 
     decoder->from = pts;
     decoder->near_tries = 0;
     decoder->at_start = false;
-    return media_source_seek(decoder->source, decoder->stream, pts, dts, err);
+    if (media_source_seek(decoder->source, decoder->stream, pts, dts, err) < 0)
+        return -1;
+    if (media_source_found_hidden(decoder->source))
+        decoder->at_start = true; /* it is not shown: do not wait for it */
+    return 0;
 }
 
 /* The keyframe did not come out as a frame of its own: begin further back. */
@@ -132,6 +138,10 @@ static int feed(struct media_decoder *decoder, struct err *err)
     if (packet && media_packet_stream(packet) != decoder->stream)
         return 0;
     decoder->draining = !packet;
+    if (packet && decoder->ordinals) {
+        media_packet_set_times(packet, decoder->packets, decoder->packets);
+        decoder->packets++;
+    }
     rc = avcodec_send_packet(decoder->ctx, packet ? media_packet_av(packet) : NULL);
     if (rc == AVERROR(ENOMEM))
         return media_av_fail(err, ERR_NOMEM, rc, "decoding");
@@ -188,7 +198,7 @@ static int judge(struct media_decoder *decoder, int64_t pts, bool *give, bool *a
         }
         decoder->from = AV_NOPTS_VALUE;
     }
-    *give = decoder->last == AV_NOPTS_VALUE || pts > decoder->last;
+    *give = decoder->ordinals || decoder->last == AV_NOPTS_VALUE || pts > decoder->last;
     return 0;
 }
 

@@ -18,6 +18,8 @@ struct media_decoder_opts {
     int rotation;  /* degrees clockwise, applied to pixels */
     int width, height; /* of the frames given, after rotation; 0 = the stream's, made even by
                         * cropping. Pictures of another size are scaled. Give the plan's. */
+    bool ordinals; /* a frame's pts is the ordinal of its packet since opening, whatever the film
+                    * says, and need not ascend: to learn which packets are shown, and when */
 };
 
 /* source is borrowed and must outlive the decoder; the decoder reads its packets. */

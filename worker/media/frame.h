@@ -38,6 +38,7 @@ void media_packet_set_times(struct media_packet *packet, int64_t pts, int64_t dt
 int64_t media_packet_duration(const struct media_packet *packet);
 int media_packet_stream(const struct media_packet *packet);
 bool media_packet_is_key(const struct media_packet *packet);
+bool media_packet_is_discarded(const struct media_packet *packet); /* decoded, never shown */
 size_t media_packet_size(const struct media_packet *packet);
 const uint8_t *media_packet_data(const struct media_packet *packet); /* borrowed */
 #endif

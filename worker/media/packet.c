@@ -62,6 +62,11 @@ bool media_packet_is_key(const struct media_packet *packet)
     return packet->av->flags & AV_PKT_FLAG_KEY;
 }
 
+bool media_packet_is_discarded(const struct media_packet *packet)
+{
+    return packet->av->flags & AV_PKT_FLAG_DISCARD;
+}
+
 size_t media_packet_size(const struct media_packet *packet)
 {
     return packet->av->size > 0 ? (size_t)packet->av->size : 0;

@@ -28,6 +28,7 @@ struct media_source {
     char format[32];
     int wanted;          /* -1 = all */
     AVPacket *ahead;     /* owned; read by a seek, given by the next read; or NULL */
+    struct media_timeline timeline;
     struct media_piece piece; /* time_base.den 0 when the source is a film */
 };
 
@@ -37,6 +38,7 @@ void media_source_free(struct media_source *source)
         return;
     av_packet_free(&source->ahead);
     avformat_close_input(&source->ctx);
+    media_timeline_clear(&source->timeline);
     media_io_free(source->io);
     free(source->streams);
     free(source);
@@ -124,6 +126,7 @@ static int collect(struct media_source *source, const char *what, struct err *er
     }
     (void)snprintf(source->format, sizeof(source->format), "%.*s",
                    (int)strcspn(ctx->iformat->name, ","), ctx->iformat->name);
+    media_timeline_init(&source->timeline, ctx);
     return 0;
 }
 
@@ -224,7 +227,13 @@ static int read_raw(struct media_source *source, AVPacket *packet)
     }
     if (source->piece.time_base.den)
         media_piece_times(&source->piece, source->ctx->streams[0], packet);
+    media_timeline_apply(&source->timeline, packet);
     return 0;
+}
+
+int media_source_jumps(const struct media_source *source)
+{
+    return source->timeline.jumps;
 }
 
 int media_source_read(struct media_source *source, struct media_packet **out, struct err *err)
@@ -307,6 +316,7 @@ static int seek_once(struct media_source *source, int stream, int64_t target, bo
         *last = true;
         rc = seek_start(source, stream);
     }
+    media_timeline_restart(&source->timeline);
     return rc;
 }
 
@@ -353,6 +363,11 @@ int media_source_seek_near(struct media_source *source, int stream, int64_t targ
     if (rc < 0)
         return media_io_fail(source->io, err, ERR_INPUT, rc, "seeking");
     return 0;
+}
+
+bool media_source_found_hidden(const struct media_source *source)
+{
+    return source->ahead && source->ahead->flags & AV_PKT_FLAG_DISCARD;
 }
 
 void *media_source_context(struct media_source *source)

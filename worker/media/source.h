@@ -60,12 +60,19 @@ const struct media_stream *media_source_stream(const struct media_source *source
 /* The stream to convert: the first that is video, decodable and not a cover. -1 = none. */
 int media_source_video(const struct media_source *source);
 
+/* Places where the clock of an MPEG-TS or -PS jumped so far (reading from the start). Times after
+ * one go on where those before ended; a film with jumps cannot be sought. */
+int media_source_jumps(const struct media_source *source);
+
 /* Next packet of a wanted stream (all, if none was chosen); *out NULL at the end. */
 int media_source_read(struct media_source *source, struct media_packet **out, struct err *err);
 void media_source_want(struct media_source *source, int stream); /* others are discarded */
 /* To the keyframe with this dts/pts or the one before; the next packet read is at or before it. */
 int media_source_seek(struct media_source *source, int stream, int64_t pts, int64_t dts,
                       struct err *err);
+
+/* "lavc59.37.100 x264.164 x265.199": the libraries that make results comparable. Static. */
+const char *media_build(void);
 
 /* For other files of this room: the AVFormatContext, borrowed, as void. */
 void *media_source_context(struct media_source *source);
