@@ -7,7 +7,10 @@
 
 #include <string.h>
 
-#define KEY_MAX 240
+#define KEY_MAX      240
+#define DIGEST_BYTES 65536
+
+AUTO_DEFINE(hash, struct hash *, hash_free)
 
 static bool is_key_char(char c)
 {
@@ -134,6 +137,34 @@ int store_reader_read(struct store_reader *reader, uint64_t offset, void *out, s
     if (reader->ops->read(reader, offset, out, len, got, err) < 0)
         return -1;
     reader->bytes += *got;
+    return 0;
+}
+
+static int digest_range(struct hash *hash, struct store_reader *reader, uint64_t offset,
+                        struct err *err)
+{
+    AUTO_FREE char *data = xmalloc(DIGEST_BYTES);
+    size_t got;
+
+    if (store_reader_read(reader, offset, data, DIGEST_BYTES, &got, err) < 0)
+        return -1;
+    hash_update(hash, data, got);
+    return 0;
+}
+
+int store_reader_digest(struct store_reader *reader, char hex[HASH_HEX_SIZE], struct err *err)
+{
+    AUTO(hash) struct hash *hash = hash_new();
+    uint64_t size = reader->stat.size;
+    uint8_t le[8];
+
+    for (int i = 0; i < 8; i++)
+        le[i] = (uint8_t)(size >> (8 * i));
+    hash_update(hash, le, sizeof(le));
+    if (digest_range(hash, reader, 0, err) < 0 ||
+        digest_range(hash, reader, size > DIGEST_BYTES ? size - DIGEST_BYTES : 0, err) < 0)
+        return -1;
+    hash_final(hash, hex);
     return 0;
 }
 

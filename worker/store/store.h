@@ -51,6 +51,9 @@ const struct store_stat *store_reader_stat(const struct store_reader *reader);
 /* Up to len bytes at offset; *got 0 at the end. Counts bytes for progress. */
 int store_reader_read(struct store_reader *reader, uint64_t offset, void *out, size_t len,
                       size_t *got, struct err *err);
+/* What tells a film from another: SHA-256 of its size (8 bytes, little-endian), its first and its
+ * last 64 KiB. Compared with plan_source.digest. */
+int store_reader_digest(struct store_reader *reader, char hex[HASH_HEX_SIZE], struct err *err);
 uint64_t store_reader_bytes(const struct store_reader *reader); /* really read so far */
 
 /*
