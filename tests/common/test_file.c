@@ -365,6 +365,36 @@ static void sync_and_exists(void **state)
     assert_false(file_exists("none"));
 }
 
+static void *swap_for_ever(void *stop)
+{
+    while (!__atomic_load_n((int *)stop, __ATOMIC_RELAXED))
+        (void)renameat2(AT_FDCWD, "tree", AT_FDCWD, "link", RENAME_EXCHANGE);
+    return NULL;
+}
+
+/* Somebody swaps the folder for a link to a precious one while we remove. */
+static void remove_tree_is_not_led_astray(void **state)
+{
+    pthread_t thread;
+    struct err err;
+    int stop = 0;
+
+    (void)state;
+    CHECK_OK(file_mkdirs("keep", &err), err);
+    put("keep/f", "precious");
+    assert_int_equal(pthread_create(&thread, NULL, swap_for_ever, &stop), 0);
+    for (int i = 0; i < 2500; i++) {
+        if (unlink("link") < 0)
+            (void)rmdir("link");
+        (void)mkdir("tree", 0700);
+        (void)symlink("keep", "link");
+        (void)file_remove_tree("tree", &err); /* may fail; must not follow */
+    }
+    __atomic_store_n(&stop, 1, __ATOMIC_RELAXED);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    check_content("keep/f", "precious");
+}
+
 /* A second process that tries the lock: its exit status is the error code. */
 static int lock_in_child(const char *path)
 {
@@ -413,6 +443,46 @@ static void a_removed_lock_does_not_count(void **state)
     (void)close(old);
     assert_int_equal(lock_in_child("lock"), ERR_CONFLICT);
     (void)close(fresh);
+}
+
+/* Takes the lock, looks whether it is alone, removes the file, lets go; again and again. */
+static void fight_for_lock(void)
+{
+    for (int i = 0; i < 3000; i++) {
+        struct err err;
+        int fd;
+
+        if (file_lock(&fd, "lock", &err) < 0) {
+            if (err.code != ERR_CONFLICT)
+                _exit(1);
+            continue;
+        }
+        if (mkdir("held", 0700) < 0)
+            _exit(2); /* somebody else holds "it" too */
+        if (rmdir("held") < 0 || unlink("lock") < 0)
+            _exit(3);
+        (void)close(fd);
+    }
+    _exit(0);
+}
+
+static void a_lock_survives_removers(void **state)
+{
+    pid_t pids[4];
+
+    (void)state;
+    for (int i = 0; i < 4; i++) {
+        pids[i] = fork();
+        if (pids[i] == 0)
+            fight_for_lock();
+    }
+    for (int i = 0; i < 4; i++) {
+        int status;
+
+        assert_int_equal(waitpid(pids[i], &status, 0), pids[i]);
+        assert_true(WIFEXITED(status));
+        assert_int_equal(WEXITSTATUS(status), 0);
+    }
 }
 
 /* In a child with room for 4 KiB a file; the code it saw, or 100 + what it left behind. */
@@ -498,9 +568,11 @@ int main(void)
         ROW(remove_tree_stays_inside),
         ROW(remove_tree_takes_many_files),
         ROW(remove_tree_gives_up_on_absurd_depth),
+        ROW(remove_tree_is_not_led_astray),
         ROW(sync_and_exists),
         ROW(a_lock_is_exclusive_until_closed),
         ROW(a_removed_lock_does_not_count),
+        ROW(a_lock_survives_removers),
         ROW(no_space_leaves_what_was),
         ROW(denied_is_a_config_error),
     };

@@ -389,6 +389,23 @@ static void a_large_hash_comes_whole(void **state)
     redis_value_clear(&v);
 }
 
+/* The limit of elements is one reply's, not the connection's. */
+static void each_reply_has_the_whole_limit(void **state)
+{
+    AUTO(redis) struct redis *redis = open_redis();
+    const char *script[] = { "EVAL", "local t={} for i=1,600000 do t[i]=i end return t", "0" };
+    struct redis_value v;
+    struct err err;
+
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        CHECK_OK(redis_call(redis, &v, 3, script, &err), err);
+        assert_int_equal(v.len, 600000);
+        assert_int_equal(v.list[599999].number, 600000);
+        redis_value_clear(&v);
+    }
+}
+
 /* A command longer than the socket's buffer, while the server also writes. */
 static void a_large_command_goes_whole(void **state)
 {
@@ -551,6 +568,7 @@ int main(void)
         cmocka_unit_test(messages_are_waited_for),
         cmocka_unit_test(a_killed_server_is_noticed),
         cmocka_unit_test(a_large_hash_comes_whole),
+        cmocka_unit_test(each_reply_has_the_whole_limit),
         cmocka_unit_test(a_large_command_goes_whole),
         cmocka_unit_test(hostile_answers_are_survived),
         cmocka_unit_test(an_endless_reply_is_cut_off),

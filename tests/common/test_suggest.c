@@ -35,7 +35,8 @@ static void swapped_neighbours_cost_one(void **state)
     static const char *const two[] = { "abxd", "abdc" };
 
     (void)state;
-    assert_string_equal(suggest_nearest("abcd", two, 2), "abxd"); /* a tie: the first */
+    assert_string_equal(suggest_nearest("abcd", two, 2), "abxd");     /* a tie: the first */
+    assert_string_equal(suggest_nearest("bacd", two + 1, 1), "abdc"); /* two swaps, not four */
     assert_string_equal(suggest_nearest("abcd", two + 1, 1), "abdc");
     assert_string_equal(suggest_nearest("badc", two, 2), "abdc"); /* 1 against 2 */
 }
