@@ -17,23 +17,27 @@
 enum field_type {
     FIELD_OBJECT,
     FIELD_LIST,     /* of objects: items' fields are rows "path[].name"; of strings: none */
-    FIELD_MAP,      /* string -> string */
+    FIELD_MAP,      /* string -> string, or to what the row "path.*" says */
     FIELD_STRING,
     FIELD_ENUM,     /* values in CamelCase in a manifest, kebab-case on the command line */
     FIELD_INT,
     FIELD_NUMBER,
     FIELD_BOOL,
     FIELD_QUANTITY, /* a Kubernetes quantity, "8Gi" */
-    FIELD_OPAQUE,   /* a Kubernetes type passed through: affinity, tolerations, ... */
+    FIELD_OPAQUE,   /* a Kubernetes object passed through: affinity, ... */
 };
 enum field_local { LOCAL_USED, LOCAL_IGNORED, LOCAL_REFUSED };
 
 struct field {
     const char *path; /* "spec.stereo.divergence" */
     enum field_type type;
-    const char *def;  /* default as JSON text, or NULL: absent stays absent */
-    double min, max;  /* numbers: value; strings, lists, maps: length; 0,0 = unbounded */
+    const char *def;  /* default as JSON text, or NULL: absent stays absent; an object with "{}" is
+                         made, so that its own fields' defaults come to be, as in a CRD */
+    double min, max;  /* numbers: value; strings (bytes), lists, maps: length; opaque: bytes of
+                         compact JSON; 0,0 = unbounded */
     const char *const *values; /* FIELD_ENUM: NULL-terminated CamelCase names */
+    const char *pattern;       /* FIELD_STRING: POSIX extended and RE2 alike, anchored; or NULL */
+    const char *pattern_words; /* the pattern for people: "lower-case letters and digits" */
     const char *flag;          /* "divergence" for --divergence, or NULL */
     const char *metavar;       /* "PERCENT", or NULL */
     enum field_local local;

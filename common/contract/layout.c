@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "common/contract/spec.h"
+
+/* Indexed by enum layout. The suffixes are what 3D players look for in file names. */
+static const struct row {
+    const char *flag, *suffix;
+    int across, down; /* views side by side and on top of each other, at full size */
+} rows[] = {
+    [LAYOUT_FULL_SBS] = { "full-sbs", "_LRF_Full_SBS", 2, 1 },
+    [LAYOUT_HALF_SBS] = { "half-sbs", "_LRF_Half_SBS", 1, 1 },
+    [LAYOUT_FULL_TB] = { "full-tb", "_Full_TB", 1, 2 },
+    [LAYOUT_HALF_TB] = { "half-tb", "_Half_TB", 1, 1 },
+    [LAYOUT_LEFT] = { "left", "_L", 1, 1 },
+    [LAYOUT_RIGHT] = { "right", "_R", 1, 1 },
+    [LAYOUT_DEPTH] = { "depth", "_depth", 1, 1 },
+};
+
+const char *layout_flag(enum layout layout)
+{
+    return rows[layout].flag;
+}
+
+const char *layout_suffix(enum layout layout)
+{
+    return rows[layout].suffix;
+}
+
+void layout_packed_size(enum layout layout, int w, int h, int *packed_w, int *packed_h)
+{
+    *packed_w = w * rows[layout].across;
+    *packed_h = h * rows[layout].down;
+}
