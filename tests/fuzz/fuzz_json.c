@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/fuzz/fuzz.h"
+
+#include "common/json.h"
+
+#include <string.h>
+
+static void read_some(const cJSON *doc)
+{
+    struct err err;
+    int64_t wide;
+    uint32_t word;
+    double real;
+    char text[8];
+    bool yes;
+
+    (void)json_i64(&wide, doc, "a", INT64_MIN, INT64_MAX, &err);
+    (void)json_u32(&word, doc, "a", 0, UINT32_MAX, &err);
+    (void)json_double(&real, doc, "a", -1e9, 1e9, &err);
+    (void)json_bool(&yes, doc, "a", &err);
+    (void)json_str(text, sizeof(text), doc, "a", &err);
+    (void)json_path(doc, "a.b[0].c");
+}
+
+/* What was taken prints, and what was printed is taken as the same. */
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    AUTO(cJSON) cJSON *doc = NULL, *back = NULL, *pretty = NULL;
+    AUTO_FREE char *text = NULL, *again = NULL, *lines = NULL;
+    struct err err = { 0 };
+
+    if (json_parse(&doc, (const char *)data, size, &err) < 0) {
+        FUZZ_CHECK(!doc && err.code == ERR_CONFIG && err.msg[0]);
+        return 0;
+    }
+    read_some(doc);
+    text = json_print(doc);
+    lines = json_print_pretty(doc);
+    FUZZ_CHECK(json_parse(&back, text, strlen(text), &err) == 0);
+    FUZZ_CHECK(json_parse(&pretty, lines, strlen(lines), &err) == 0);
+    again = json_print(back);
+    FUZZ_CHECK(strcmp(text, again) == 0);
+    FUZZ_CHECK(cJSON_Compare(back, pretty, true));
+    return 0;
+}
