@@ -350,7 +350,8 @@ int media_source_seek(struct media_source *source, int stream, int64_t pts, int6
         if (last)
             break;
     }
-    return err_set(err, ERR_INPUT, "the keyframe at %lld is not found again", (long long)pts);
+    av_packet_unref(packet);
+    return media_source_seek_near(source, stream, target, &last, err);
 }
 
 int media_source_seek_near(struct media_source *source, int stream, int64_t target, bool *start,

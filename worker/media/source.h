@@ -67,7 +67,8 @@ int media_source_jumps(const struct media_source *source);
 /* Next packet of a wanted stream (all, if none was chosen); *out NULL at the end. */
 int media_source_read(struct media_source *source, struct media_packet **out, struct err *err);
 void media_source_want(struct media_source *source, int stream); /* others are discarded */
-/* To the keyframe with this dts/pts or the one before; the next packet read is at or before it. */
+/* To the keyframe with this pts: the next packet read is it, or the film's first when it is not
+ * found again (then everything before it is decoded as well). */
 int media_source_seek(struct media_source *source, int stream, int64_t pts, int64_t dts,
                       struct err *err);
 

@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "worker/plan/draft.h"
+
+#include "common/mem.h"
+#include "worker/depth/depth.h"
+#include "worker/job.h"
+#include "worker/media/output.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#define H264_MAX_SIDE  4096
+#define SEGMENT_S      60.0 /* where nobody asked and the film is long */
+#define SEGMENT_MIN_S  10.0
+#define CAPPED_S       600 /* films longer than this get the pre-roll cap */
+#define MATRIX_RGB     0   /* H.273: the planes are R, G, B */
+#define MATRIX_BT709   1
+#define RANGE_LIMITED  1
+
+int plan_container(const char **out, const char *uri, struct err *err)
+{
+    static const struct {
+        const char *ending, *container;
+    } known[] = {
+        { ".mp4", "mp4" }, { ".m4v", "mp4" }, { ".mov", "mov" }, { ".mkv", "matroska" },
+    };
+    size_t len = strlen(uri);
+
+    for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+        size_t ending = strlen(known[i].ending);
+
+        if (len > ending && strcasecmp(uri + len - ending, known[i].ending) == 0) {
+            *out = known[i].container;
+            return 0;
+        }
+    }
+    return err_set(err, ERR_CONFIG,
+                   "spec.output.uri: '%s' must end in .mp4, .m4v, .mov or .mkv", uri);
+}
+
+static int working_depth(int *out, const struct film *film, const struct job_spec *spec,
+                         struct err *err)
+{
+    if (!*spec->pix_fmt)
+        *out = film_video(film)->bit_depth > 8 ? 10 : 8;
+    else if (strcmp(spec->pix_fmt, "yuv420p") == 0)
+        *out = 8;
+    else if (strcmp(spec->pix_fmt, "yuv420p10le") == 0)
+        *out = 10;
+    else
+        return err_set(err, ERR_CONFIG,
+                       "spec.encode.pixFmt: '%s' must be yuv420p or yuv420p10le", spec->pix_fmt);
+    return 0;
+}
+
+static bool is_rgb(const struct media_stream *video)
+{
+    return video->color_space == MATRIX_RGB || strncmp(video->pix_fmt, "gbr", 3) == 0 ||
+           strncmp(video->pix_fmt, "rgb", 3) == 0 || strncmp(video->pix_fmt, "bgr", 3) == 0;
+}
+
+static void fill_video(struct plan_video *out, const struct film *film)
+{
+    const struct media_stream *video = film_video(film);
+    bool turned = video->rotation % 180 != 0;
+    struct ratio sar = video->sar.num > 0 ? video->sar : (struct ratio){ 1, 1 };
+
+    out->stream = video->index;
+    (void)snprintf(out->codec, sizeof(out->codec), "%s", video->codec);
+    out->width = (turned ? video->height : video->width) / 2 * 2;
+    out->height = (turned ? video->width : video->height) / 2 * 2;
+    out->rotation = video->rotation;
+    out->time_base = video->time_base;
+    out->sar = turned ? (struct ratio){ sar.den, sar.num } : sar;
+    out->frame_rate = video->frame_rate;
+    out->color_range = is_rgb(video) ? RANGE_LIMITED : video->color_range;
+    out->color_primaries = video->color_primaries;
+    out->color_trc = video->color_trc;
+    out->color_space = is_rgb(video) ? MATRIX_BT709 : video->color_space;
+    out->chroma_location = video->chroma_location;
+    out->frames = (int64_t)film->frame_count;
+    out->start_pts = film->frames[0].pts;
+    out->end_pts = film->end;
+    out->interlaced = video->interlaced;
+}
+
+static void drop(struct plan *plan, const struct media_stream *stream, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+static void drop(struct plan *plan, const struct media_stream *stream, const char *fmt, ...)
+{
+    char why[120];
+    va_list ap;
+
+    va_start(ap, fmt);
+    (void)vsnprintf(why, sizeof(why), fmt, ap);
+    va_end(ap);
+    plan->dropped = xrealloc(plan->dropped, (plan->dropped_count + 1) * sizeof(*plan->dropped));
+    plan->dropped[plan->dropped_count++] =
+        xasprintf("stream %d (%s): %s", stream->index, stream->codec, why);
+}
+
+static void fill_copies(struct plan *plan, const struct film *film, const char *container)
+{
+    plan->copies = xcalloc((size_t)film->stream_count + 1, sizeof(*plan->copies));
+    for (int i = 0; i < film->stream_count; i++) {
+        const struct media_stream *stream = &film->streams[i];
+        struct plan_copy *copy = &plan->copies[plan->copy_count];
+        char type = stream->type == 'c' ? 'v' : stream->type, takes;
+
+        if (i == film->video)
+            continue;
+        if (stream->type == 'v') {
+            drop(plan, stream, "only one picture stream is converted");
+            continue;
+        }
+        takes = media_output_takes(container, type, stream->codec);
+        if (takes == 'n') {
+            drop(plan, stream, "%s cannot hold it", container);
+            continue;
+        }
+        *copy = (struct plan_copy){ .stream = i, .type = type, .convert = takes == 'c',
+                                    .packets = film->counts[i].packets,
+                                    .bytes = film->counts[i].bytes };
+        (void)snprintf(copy->codec, sizeof(copy->codec), "%s", stream->codec);
+        plan->copy_count++;
+    }
+}
+
+static double duration_s(const struct film *film)
+{
+    const struct media_stream *video = film_video(film);
+
+    return (double)(film->end - film->frames[0].pts) * (double)video->time_base.num /
+           (double)video->time_base.den;
+}
+
+/* Enough segments that the last worker does not keep the others waiting, none too short to pay. */
+static double segment_seconds(const struct film *film, const struct job_spec *spec)
+{
+    double shared = duration_s(film) / (2.0 * spec->parallelism);
+
+    if (spec->segment_seconds > 0)
+        return spec->segment_seconds;
+    return fmin(fmax(shared, SEGMENT_MIN_S), SEGMENT_S);
+}
+
+/* plan_cut saw packets' ordinals as dts, which ascend whatever the film says. The packet to seek to
+ * is the last keyframe up to there; it need not be shown (edit lists). */
+static void place_seek(struct plan_segment *segment, const struct film *film)
+{
+    size_t at = (size_t)segment->seek_dts;
+
+    while (at > 0 && !film->packets[at].key)
+        at--;
+    segment->seek_pts = film->packets[at].pts;
+    segment->seek_dts = film->packets[at].dts;
+    if (segment->seek_pts == FILM_NO_TIME || segment->seek_pts > segment->lead_pts)
+        segment->seek_pts = segment->lead_pts; /* not found again: from the film's start */
+}
+
+static int fill_segments(struct plan *plan, const struct film *film, const struct job_spec *spec,
+                         struct err *err)
+{
+    const struct ratio *tb = &film_video(film)->time_base;
+    double ticks = segment_seconds(film, spec) * (double)tb->den / (double)tb->num;
+    struct plan_cut_opts opts = {
+        .target = ticks < 1 ? 1 : ticks > 1e15 ? (int64_t)1e15 : llrint(ticks),
+        .window = plan->window,
+        .asked = spec->segment_seconds > 0 && !plan->pieces,
+        .capped = plan->pieces || duration_s(film) > CAPPED_S,
+    };
+
+    if (plan_cut(&plan->segments, &plan->segment_count, film->frames, film->frame_count,
+                 film->end, &opts, err) < 0)
+        return -1;
+    for (uint32_t i = 0; i < plan->segment_count; i++)
+        place_seek(&plan->segments[i], film);
+    return 0;
+}
+
+static void fill_source(struct plan_source *out, const struct film *film)
+{
+    const struct store_stat *stat = store_reader_stat(film->reader);
+
+    out->uri = xstrdup(film->uri);
+    (void)snprintf(out->format, sizeof(out->format), "%s", film->format);
+    out->size = stat->size;
+    out->mtime_ns = stat->mtime_ns;
+    memcpy(out->digest, film->digest, sizeof(out->digest));
+}
+
+static void fill_encode(struct plan *plan, const struct job_spec *spec)
+{
+    const char *codec = spec->codec;
+
+    layout_packed_size(spec->layout, plan->video.width, plan->video.height, &plan->packed_width,
+                       &plan->packed_height);
+    if (!*codec || strcmp(codec, "auto") == 0)
+        codec = plan->packed_width > H264_MAX_SIDE || plan->packed_height > H264_MAX_SIDE
+                    ? "libx265"
+                    : "libx264";
+    (void)snprintf(plan->codec, sizeof(plan->codec), "%s", codec);
+}
+
+int plan_draft(struct plan **out, const struct film *film, const struct job_spec *spec,
+               struct err *err)
+{
+    AUTO(plan) struct plan *plan = xcalloc(1, sizeof(*plan));
+    const char *container;
+
+    fill_source(&plan->source, film);
+    fill_video(&plan->video, film);
+    if (working_depth(&plan->video.bit_depth, film, spec, err) < 0 ||
+        plan_container(&container, spec->output_uri, err) < 0)
+        return -1;
+    fill_encode(plan, spec);
+    plan->window = spec->depth == DEPTH_CLASSICAL ? depth_classical_support() : 0;
+    plan->memory_bytes = plan_memory(plan, film_video(film));
+    (void)snprintf(plan->build, sizeof(plan->build), "%s", job_build());
+    plan->pieces = spec->segment_mode == SEGMENT_COPY || film_needs_pieces(film);
+    fill_copies(plan, film, container);
+    if (fill_segments(plan, film, spec, err) < 0)
+        return -1;
+    *out = TAKE(plan);
+    return 0;
+}
+
+struct text {
+    char *out;
+    size_t size, len;
+};
+
+static void say(struct text *text, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+static void say(struct text *text, const char *fmt, ...)
+{
+    va_list ap;
+    int n;
+
+    if (text->len + 1 >= text->size)
+        return;
+    if (text->len)
+        text->len += (size_t)snprintf(text->out + text->len, text->size - text->len, " ");
+    va_start(ap, fmt);
+    n = vsnprintf(text->out + text->len, text->size - text->len, fmt, ap);
+    va_end(ap);
+    text->len = n < 0 || (size_t)n >= text->size - text->len ? text->size - 1
+                                                             : text->len + (size_t)n;
+}
+
+void plan_warning(char *out, size_t size, const struct film *film, const struct plan *plan)
+{
+    const struct media_stream *video = film_video(film);
+    struct text text = { out, size, 0 };
+
+    *out = '\0';
+    if (film->shared)
+        say(&text, "%zu frames share a timestamp with another and are left out.", film->shared);
+    if (film->undecodable)
+        say(&text, "%zu pictures at the start cannot be decoded (their references are cut off).",
+            film->undecodable);
+    if (film->restamped)
+        say(&text, "The film has no presentation times; they were made from its decode order.");
+    if (film->jumps)
+        say(&text, "The film's clock jumps %d times; it goes on without a gap.", film->jumps);
+    if (video->width % 2 || video->height % 2)
+        say(&text, "%dx%d has an odd side; the last column or row is cropped.", video->width,
+            video->height);
+    if (video->interlaced)
+        say(&text, "The film is interlaced; its fields are not separated.");
+    if (video->bit_depth > 10 || (video->bit_depth > 8 && plan->video.bit_depth == 8))
+        say(&text, "%d bits a sample become %d.", video->bit_depth, plan->video.bit_depth);
+    if (plan->dropped_count)
+        say(&text, "Not taken over: %s%s.", plan->dropped[0],
+            plan->dropped_count > 1 ? " and others" : "");
+}
