@@ -1,0 +1,401 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "worker/media/encoder.h"
+
+#include "common/hash.h"
+#include "common/mem.h"
+#include "common/suggest.h"
+#include "worker/media/av.h"
+#include "worker/media/sei.h"
+
+#include <libavutil/dict.h>
+#include <libavutil/mathematics.h>
+#include <libavutil/opt.h>
+#include <libavutil/pixdesc.h>
+#include <stdio.h>
+#include <string.h>
+
+#define THREADS       4
+#define MAX_RATE      300   /* frames a second; what says more is a clock, not a rate */
+#define RATE_TERMS    60000 /* largest number in a rate that we work out ourselves */
+#define PLAIN_QUALITY 3     /* qscale of encoders that have no crf */
+
+struct media_encoder {
+    AVCodecContext *ctx;    /* owned */
+    AVCodecParameters *par; /* owned */
+    AVPacket *scratch;      /* owned */
+    AVFrame *picture;       /* owned; scratch */
+    struct encoder_facts facts;
+    bool hevc_sei;          /* libx265 writes no frame packing message: we do */
+    bool top_bottom;
+    bool started;
+    int64_t first;          /* pts of the first frame: encoders count from 0 */
+};
+
+struct settings { /* options for libav, and the same as text for encoder.json */
+    AVDictionary *dict; /* owned */
+    char *text;         /* of the facts */
+    size_t size;
+    bool full;          /* text was too short */
+};
+
+static void note(struct settings *set, const char *key, const char *value)
+{
+    size_t len = strlen(set->text);
+    int need = snprintf(set->text + len, set->size - len, "%s%s=%s", len ? ":" : "", key, value);
+
+    set->full |= need < 0 || (size_t)need >= set->size - len;
+}
+
+static void put(struct settings *set, const char *key, const char *value)
+{
+    (void)av_dict_set(&set->dict, key, value, 0);
+    note(set, key, value);
+}
+
+static bool has_option(const AVCodec *codec, const char *name)
+{
+    /* A class without an object: libav asks for the class by a pointer to it. */
+    return codec->priv_class &&
+           av_opt_find((void *)(uintptr_t)&codec->priv_class, name, NULL, 0,
+                       AV_OPT_SEARCH_FAKE_OBJ);
+}
+
+/* 3 and 4 are H.264's and HEVC's frame_packing_arrangement_type; 0: one view only. */
+static int packing_of(enum layout layout)
+{
+    switch (layout) {
+    case LAYOUT_FULL_SBS:
+    case LAYOUT_HALF_SBS:
+        return 3;
+    case LAYOUT_FULL_TB:
+    case LAYOUT_HALF_TB:
+        return 4;
+    case LAYOUT_LEFT:
+    case LAYOUT_RIGHT:
+    case LAYOUT_DEPTH:
+        break;
+    }
+    return 0;
+}
+
+static int put_preset(struct settings *set, const AVCodec *codec, const char *preset,
+                      struct err *err)
+{
+    static const char *const x26x[] = { "ultrafast", "superfast", "veryfast", "faster", "fast",
+                                        "medium", "slow", "slower", "veryslow", "placebo" };
+    const size_t count = sizeof(x26x) / sizeof(x26x[0]);
+    bool ours = !strcmp(codec->name, "libx264") || !strcmp(codec->name, "libx265");
+    const char *near;
+
+    if (!*preset && !ours)
+        return 0;
+    if (!*preset)
+        preset = "medium";
+    if (!has_option(codec, "preset"))
+        return err_set(err, ERR_CONFIG, "encode.preset: the encoder %s has no presets",
+                       codec->name);
+    for (size_t i = 0; ours && i < count; i++) {
+        if (strcmp(preset, x26x[i]) != 0)
+            continue;
+        put(set, "preset", preset);
+        return 0;
+    }
+    near = ours ? suggest_nearest(preset, x26x, count) : NULL;
+    if (ours)
+        return err_set(err, ERR_CONFIG, "encode.preset: '%s' is not a preset of %s%s%s%s", preset,
+                       codec->name, near ? "; did you mean " : "", near ? near : "",
+                       near ? "?" : "");
+    put(set, "preset", preset);
+    return 0;
+}
+
+static int put_quality(struct settings *set, AVCodecContext *ctx, int crf, struct err *err)
+{
+    const char *name = ctx->codec->name;
+    char text[16];
+
+    if (crf < 0 && !strcmp(name, "libx264"))
+        crf = 20;
+    if (crf < 0 && !strcmp(name, "libx265"))
+        crf = 22;
+    if (crf >= 0 && !has_option(ctx->codec, "crf"))
+        return err_set(err, ERR_CONFIG, "encode.crf: the encoder %s has no option crf", name);
+    (void)snprintf(text, sizeof(text), "%d", crf >= 0 ? crf : PLAIN_QUALITY);
+    if (crf >= 0) {
+        put(set, "crf", text);
+    } else if (!has_option(ctx->codec, "crf")) {
+        ctx->flags |= AV_CODEC_FLAG_QSCALE;
+        ctx->global_quality = PLAIN_QUALITY * FF_QP2LAMBDA;
+        note(set, "qscale", text);
+    }
+    return 0;
+}
+
+/* What only libx264 and libx265 know. Their headers must not depend on the film's content. */
+static void put_private(struct settings *set, const AVCodec *codec, int packing)
+{
+    char text[128];
+
+    if (!strcmp(codec->name, "libx264")) {
+        (void)snprintf(text, sizeof(text), "open-gop=0:stitchable=1");
+        if (packing)
+            (void)snprintf(text, sizeof(text), "open-gop=0:stitchable=1:frame-packing=%d",
+                           packing);
+        put(set, "x264-params", text);
+    } else if (!strcmp(codec->name, "libx265")) {
+        put(set, "x265-params", "pools=4:frame-threads=1:open-gop=0:info=0:log-level=error");
+    }
+}
+
+/* A hint for levels and rate control; times are what the frames say. */
+static AVRational rate_of(const struct plan_video *video)
+{
+    const struct ratio *told = &video->frame_rate, *tb = &video->time_base;
+    int64_t ticks = video->end_pts - video->start_pts;
+    AVRational rate = { 0, 1 };
+
+    if (told->num > 0 && told->den > 0 && told->num / told->den <= MAX_RATE)
+        return media_rational(*told);
+    if (video->frames > 0 && ticks > 0)
+        (void)av_reduce(&rate.num, &rate.den, av_rescale(video->frames, tb->den, tb->num), ticks,
+                        RATE_TERMS);
+    if (rate.num <= 0 || rate.num / rate.den > MAX_RATE)
+        rate = (AVRational){ 25, 1 };
+    return rate;
+}
+
+static void set_picture(AVCodecContext *ctx, const struct media_encoder_opts *opts)
+{
+    const struct plan_video *video = opts->video;
+
+    ctx->width = opts->width;
+    ctx->height = opts->height;
+    ctx->pix_fmt = media_pix_fmt(opts->bit_depth);
+    ctx->sample_aspect_ratio = media_rational(opts->sar);
+    ctx->time_base = media_rational(video->time_base);
+    ctx->framerate = rate_of(video);
+    ctx->color_range = (enum AVColorRange)video->color_range;
+    ctx->color_primaries = (enum AVColorPrimaries)video->color_primaries;
+    ctx->color_trc = (enum AVColorTransferCharacteristic)video->color_trc;
+    ctx->colorspace = (enum AVColorSpace)video->color_space;
+    ctx->chroma_sample_location = (enum AVChromaLocation)video->chroma_location;
+    ctx->flags |= AV_CODEC_FLAG_GLOBAL_HEADER | AV_CODEC_FLAG_CLOSED_GOP;
+    ctx->thread_count = THREADS;
+    ctx->thread_type = FF_THREAD_FRAME;
+}
+
+static int fill_settings(struct settings *set, struct media_encoder *encoder,
+                         const struct media_encoder_opts *opts, struct err *err)
+{
+    const AVCodec *codec = encoder->ctx->codec;
+    int packing = packing_of(opts->layout);
+    char threads[16];
+
+    if (put_preset(set, codec, opts->preset, err) < 0 ||
+        put_quality(set, encoder->ctx, opts->crf, err) < 0)
+        return -1;
+    (void)snprintf(threads, sizeof(threads), "%d", THREADS);
+    note(set, "threads", threads);
+    put_private(set, codec, packing);
+    encoder->hevc_sei = packing && codec->id == AV_CODEC_ID_HEVC;
+    encoder->top_bottom = packing == 4;
+    if (set->full)
+        return err_set(err, ERR_CONFIG, "encode: the options are too long");
+    return 0;
+}
+
+/*
+ * libx265 does not tell libav how many frames it reorders; its headers do, and libav's decoder
+ * reads them when it is opened.
+ */
+static int reorder_of_headers(const AVCodecParameters *par)
+{
+    const AVCodec *codec = avcodec_find_decoder(par->codec_id);
+    AUTO(av_codec) AVCodecContext *ctx = codec ? avcodec_alloc_context3(codec) : NULL;
+
+    if (!ctx || avcodec_parameters_to_context(ctx, par) < 0)
+        return 0;
+    ctx->thread_count = 1;
+    return avcodec_open2(ctx, codec, NULL) < 0 ? 0 : ctx->has_b_frames;
+}
+
+static int fill_parameters(struct media_encoder *encoder, struct err *err)
+{
+    AVCodecContext *ctx = encoder->ctx;
+    int rc, reorder;
+
+    encoder->par = avcodec_parameters_alloc();
+    encoder->scratch = av_packet_alloc();
+    encoder->picture = av_frame_alloc();
+    if (!encoder->par || !encoder->scratch || !encoder->picture)
+        return err_set(err, ERR_NOMEM, "no memory for an encoder");
+    rc = avcodec_parameters_from_context(encoder->par, ctx);
+    if (rc < 0)
+        return media_av_fail(err, ERR_NOMEM, rc, "codec parameters");
+    reorder = ctx->codec_id == AV_CODEC_ID_HEVC ? reorder_of_headers(encoder->par) : 0;
+    if (encoder->par->video_delay < reorder)
+        encoder->par->video_delay = reorder;
+    return 0;
+}
+
+/* encoder->ctx is opened; dict holds what the encoder left over. */
+static int open_codec(struct media_encoder *encoder, AVDictionary **dict, struct err *err)
+{
+    AVCodecContext *ctx = encoder->ctx;
+    const char *name = ctx->codec->name;
+    const AVDictionaryEntry *left;
+    int rc = avcodec_open2(ctx, ctx->codec, dict);
+
+    if (rc < 0)
+        return media_av_fail(err, ERR_GPU, rc, "the encoder %s refused %dx%d %s with %s", name,
+                             ctx->width, ctx->height, av_get_pix_fmt_name(ctx->pix_fmt),
+                             encoder->facts.options);
+    left = av_dict_get(*dict, "", NULL, AV_DICT_IGNORE_SUFFIX);
+    if (left)
+        return err_set(err, ERR_CONFIG, "encode: the encoder %s has no option %s", name,
+                       left->key);
+    return fill_parameters(encoder, err);
+}
+
+static void fill_facts(struct media_encoder *encoder)
+{
+    struct encoder_facts *facts = &encoder->facts;
+    const AVCodecParameters *par = encoder->par;
+
+    (void)snprintf(facts->codec, sizeof(facts->codec), "%s", encoder->ctx->codec->name);
+    (void)snprintf(facts->pix_fmt, sizeof(facts->pix_fmt), "%s",
+                   av_get_pix_fmt_name(encoder->ctx->pix_fmt));
+    (void)snprintf(facts->build, sizeof(facts->build), "%s", media_build());
+    facts->threads = THREADS;
+    facts->width = par->width;
+    facts->height = par->height;
+    hash_hex(facts->extradata_sha256, par->extradata, (size_t)par->extradata_size);
+}
+
+int media_encoder_open(struct media_encoder **out, const struct media_encoder_opts *opts,
+                       struct err *err)
+{
+    AUTO(media_encoder) struct media_encoder *encoder = xcalloc(1, sizeof(*encoder));
+    struct settings set = { .text = encoder->facts.options,
+                            .size = sizeof(encoder->facts.options) };
+    const AVCodec *codec = avcodec_find_encoder_by_name(opts->codec);
+    int rc;
+
+    if (!codec || codec->type != AVMEDIA_TYPE_VIDEO)
+        return err_set(err, ERR_GPU, "the encoder %s is not in this build of libavcodec",
+                       opts->codec);
+    encoder->ctx = avcodec_alloc_context3(codec);
+    if (!encoder->ctx)
+        return err_set(err, ERR_NOMEM, "no memory for an encoder");
+    set_picture(encoder->ctx, opts);
+    rc = fill_settings(&set, encoder, opts, err);
+    if (rc == 0)
+        rc = open_codec(encoder, &set.dict, err);
+    av_dict_free(&set.dict);
+    if (rc < 0)
+        return -1;
+    fill_facts(encoder);
+    *out = TAKE(encoder);
+    return 0;
+}
+
+void media_encoder_free(struct media_encoder *encoder)
+{
+    if (!encoder)
+        return;
+    avcodec_free_context(&encoder->ctx);
+    avcodec_parameters_free(&encoder->par);
+    av_packet_free(&encoder->scratch);
+    av_frame_free(&encoder->picture);
+    free(encoder);
+}
+
+void media_encoder_facts(const struct media_encoder *encoder, struct encoder_facts *out)
+{
+    *out = encoder->facts;
+}
+
+int media_encoder_reorder(const struct media_encoder *encoder)
+{
+    return encoder->par->video_delay;
+}
+
+int media_encoder_send(struct media_encoder *encoder, struct media_frame *frame, struct err *err)
+{
+    AVFrame *picture = encoder->picture;
+    int rc;
+
+    if (frame && !encoder->started) {
+        encoder->started = true;
+        encoder->first = media_frame_pts(frame);
+    }
+    if (!frame) {
+        rc = avcodec_send_frame(encoder->ctx, NULL);
+    } else {
+        rc = av_frame_ref(picture, media_frame_av(frame)); /* the frame itself is read-only */
+        if (rc < 0)
+            return media_av_fail(err, ERR_NOMEM, rc, "encoding");
+        picture->pts -= encoder->first;
+        rc = avcodec_send_frame(encoder->ctx, picture);
+        av_frame_unref(picture);
+    }
+    if (rc < 0)
+        return media_av_fail(err, rc == AVERROR(EAGAIN) ? ERR_INTERNAL : ERR_GPU, rc,
+                             "encoding the frame at %lld",
+                             frame ? (long long)media_frame_pts(frame) : -1LL);
+    return 0;
+}
+
+int media_encoder_receive(struct media_encoder *encoder, struct media_packet **out,
+                          struct err *err)
+{
+    int rc = avcodec_receive_packet(encoder->ctx, encoder->scratch);
+
+    *out = NULL;
+    if (rc == AVERROR(EAGAIN) || rc == AVERROR_EOF)
+        return 0;
+    if (rc < 0)
+        return media_av_fail(err, ERR_GPU, rc, "encoding");
+    if (encoder->scratch->pts != AV_NOPTS_VALUE)
+        encoder->scratch->pts += encoder->first;
+    if (encoder->scratch->dts != AV_NOPTS_VALUE)
+        encoder->scratch->dts += encoder->first;
+    if (encoder->hevc_sei && encoder->scratch->flags & AV_PKT_FLAG_KEY) {
+        rc = sei_prepend_hevc_packing(encoder->scratch, encoder->top_bottom);
+        if (rc < 0)
+            return media_av_fail(err, ERR_NOMEM, rc, "encoding");
+    }
+    return media_packet_wrap(out, encoder->scratch, err);
+}
+
+static int64_t divisor(int64_t a, int64_t b)
+{
+    while (b) {
+        int64_t rest = a % b;
+
+        a = b;
+        b = rest;
+    }
+    return a;
+}
+
+struct ratio media_packed_sar(enum layout layout, struct ratio view)
+{
+    bool half = layout == LAYOUT_HALF_SBS || layout == LAYOUT_HALF_TB;
+    struct ratio sar = view;
+    int64_t common;
+
+    if (half && sar.num <= 0)
+        sar = (struct ratio){ 1, 1 };
+    if (layout == LAYOUT_HALF_SBS)
+        sar.num *= 2;
+    if (layout == LAYOUT_HALF_TB)
+        sar.den *= 2;
+    common = sar.num > 0 ? divisor(sar.num, sar.den) : 1;
+    return (struct ratio){ sar.num / common, sar.den / common };
+}
+
+void *media_encoder_parameters(struct media_encoder *encoder)
+{
+    return encoder->par;
+}
