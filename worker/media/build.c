@@ -40,3 +40,8 @@ const char *media_build(void)
     (void)pthread_once(&once, fill);
     return build;
 }
+
+void media_quiet(void)
+{
+    av_log_set_level(AV_LOG_QUIET);
+}

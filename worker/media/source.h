@@ -75,6 +75,8 @@ int media_source_seek(struct media_source *source, int stream, int64_t pts, int6
 /* "lavc59.37.100 x264.164 x265.199": the libraries that make results comparable. Static. */
 const char *media_build(void);
 
+void media_quiet(void); /* libav says nothing on stderr by itself; once, before threads */
+
 /* For other files of this room: the AVFormatContext, borrowed, as void. */
 void *media_source_context(struct media_source *source);
 #endif
