@@ -21,9 +21,9 @@ struct media_checker {
     AVFrame *picture;    /* owned; scratch */
     enum AVPixelFormat format;
     int width, height;
-    struct thumb *ring;  /* owned; of what was encoded and not yet seen */
+    struct thumb *ring; /* owned; of what was encoded and not yet seen */
     size_t first, count, cap;
-    int64_t frames;      /* seen and right */
+    int64_t frames; /* seen and right */
 };
 
 /* Sum of one row's stretch. */
@@ -79,8 +79,10 @@ static int open_decoder(struct media_checker *checker, const AVCodecParameters *
     int rc;
 
     if (!codec)
-        return err_set(err, ERR_CONFIG, "encode.codec: this build cannot decode %s, so what is "
-                       "encoded cannot be checked", avcodec_get_name(par->codec_id));
+        return err_set(err, ERR_CONFIG,
+                       "encode.codec: this build cannot decode %s, so what is "
+                       "encoded cannot be checked",
+                       avcodec_get_name(par->codec_id));
     checker->ctx = avcodec_alloc_context3(codec);
     checker->picture = av_frame_alloc();
     if (!checker->ctx || !checker->picture)
@@ -96,8 +98,7 @@ static int open_decoder(struct media_checker *checker, const AVCodecParameters *
     return 0;
 }
 
-int media_checker_open(struct media_checker **out, struct media_encoder *encoder,
-                       struct err *err)
+int media_checker_open(struct media_checker **out, struct media_encoder *encoder, struct err *err)
 {
     AUTO(media_checker) struct media_checker *checker = xcalloc(1, sizeof(*checker));
     const AVCodecParameters *par = media_encoder_parameters(encoder);
@@ -164,8 +165,11 @@ static int check_thumb(const struct media_checker *checker, const struct thumb *
                        struct err *err)
 {
     const AVFrame *picture = checker->picture;
-    struct image image = { { picture->data[0] }, { picture->linesize[0] }, picture->width,
-                           picture->height, bit_depth_of((enum AVPixelFormat)picture->format) };
+    struct image image = { { picture->data[0] },
+                           { picture->linesize[0] },
+                           picture->width,
+                           picture->height,
+                           bit_depth_of((enum AVPixelFormat)picture->format) };
     struct thumb got;
     int worst = 0, off, most = -1;
 
@@ -179,11 +183,12 @@ static int check_thumb(const struct media_checker *checker, const struct thumb *
         }
     }
     if (most > CHECKER_TOLERANCE * FINE)
-        return err_set(err, ERR_INTERNAL, "check: frame %lld (pts %lld) decodes differently from "
+        return err_set(err, ERR_INTERNAL,
+                       "check: frame %lld (pts %lld) decodes differently from "
                        "what was encoded: luma %d for %d around x %d, y %d of 32x18",
-                       (long long)checker->frames, (long long)want->pts,
-                       got.level[worst] / FINE, want->level[worst] / FINE,
-                       worst % CHECKER_THUMB_WIDTH, worst / CHECKER_THUMB_WIDTH);
+                       (long long)checker->frames, (long long)want->pts, got.level[worst] / FINE,
+                       want->level[worst] / FINE, worst % CHECKER_THUMB_WIDTH,
+                       worst / CHECKER_THUMB_WIDTH);
     return 0;
 }
 
@@ -195,8 +200,8 @@ static int check_picture(struct media_checker *checker, struct err *err)
     const struct thumb *want;
 
     if (checker->count == 0)
-        return err_set(err, ERR_INTERNAL, "check: a frame %lld (pts %lld) too many was decoded",
-                       n, (long long)picture->pts);
+        return err_set(err, ERR_INTERNAL, "check: a frame %lld (pts %lld) too many was decoded", n,
+                       (long long)picture->pts);
     want = &checker->ring[checker->first];
     if (picture->pts != want->pts)
         return err_set(err, ERR_INTERNAL, "check: frame %lld has pts %lld, should have %lld", n,
@@ -247,9 +252,11 @@ int media_checker_feed(struct media_checker *checker, const struct media_packet 
     if (drain(checker, err) < 0)
         return -1;
     if (!packet && checker->count > 0)
-        return err_set(err, ERR_INTERNAL, "check: frame %lld (pts %lld) did not come out; %zu are "
-                       "missing", (long long)checker->frames,
-                       (long long)checker->ring[checker->first].pts, checker->count);
+        return err_set(err, ERR_INTERNAL,
+                       "check: frame %lld (pts %lld) did not come out; %zu are "
+                       "missing",
+                       (long long)checker->frames, (long long)checker->ring[checker->first].pts,
+                       checker->count);
     return 0;
 }
 

@@ -25,17 +25,17 @@ struct media_encoder {
     AVPacket *scratch;      /* owned */
     AVFrame *picture;       /* owned; scratch */
     struct encoder_facts facts;
-    bool hevc_sei;          /* libx265 writes no frame packing message: we do */
+    bool hevc_sei; /* libx265 writes no frame packing message: we do */
     bool top_bottom;
     bool started;
-    int64_t first;          /* pts of the first frame: encoders count from 0 */
+    int64_t first; /* pts of the first frame: encoders count from 0 */
 };
 
-struct settings { /* options for libav, and the same as text for encoder.json */
+struct settings {       /* options for libav, and the same as text for encoder.json */
     AVDictionary *dict; /* owned */
     char *text;         /* of the facts */
     size_t size;
-    bool full;          /* text was too short */
+    bool full; /* text was too short */
 };
 
 static void note(struct settings *set, const char *key, const char *value)
@@ -55,9 +55,8 @@ static void put(struct settings *set, const char *key, const char *value)
 static bool has_option(const AVCodec *codec, const char *name)
 {
     /* A class without an object: libav asks for the class by a pointer to it. */
-    return codec->priv_class &&
-           av_opt_find((void *)(uintptr_t)&codec->priv_class, name, NULL, 0,
-                       AV_OPT_SEARCH_FAKE_OBJ);
+    return codec->priv_class && av_opt_find((void *)(uintptr_t)&codec->priv_class, name, NULL, 0,
+                                            AV_OPT_SEARCH_FAKE_OBJ);
 }
 
 /* 3 and 4 are H.264's and HEVC's frame_packing_arrangement_type; 0: one view only. */
@@ -81,8 +80,10 @@ static int packing_of(enum layout layout)
 static int put_preset(struct settings *set, const AVCodec *codec, const char *preset,
                       struct err *err)
 {
-    static const char *const x26x[] = { "ultrafast", "superfast", "veryfast", "faster", "fast",
-                                        "medium", "slow", "slower", "veryslow", "placebo" };
+    static const char *const x26x[] = {
+        "ultrafast", "superfast", "veryfast", "faster",   "fast",
+        "medium",    "slow",      "slower",   "veryslow", "placebo"
+    };
     const size_t count = sizeof(x26x) / sizeof(x26x[0]);
     bool ours = !strcmp(codec->name, "libx264") || !strcmp(codec->name, "libx265");
     const char *near;
@@ -139,11 +140,12 @@ static void put_private(struct settings *set, const AVCodec *codec, int packing)
     if (!strcmp(codec->name, "libx264")) {
         (void)snprintf(text, sizeof(text), "open-gop=0:stitchable=1");
         if (packing)
-            (void)snprintf(text, sizeof(text), "open-gop=0:stitchable=1:frame-packing=%d",
-                           packing);
+            (void)snprintf(text, sizeof(text), "open-gop=0:stitchable=1:frame-packing=%d", packing);
         put(set, "x264-params", text);
     } else if (!strcmp(codec->name, "libx265")) {
         put(set, "x265-params", "pools=4:frame-threads=1:open-gop=0:info=0:log-level=error");
+    } else if (has_option(codec, "sc_threshold")) { /* MPEG-1, -2, -4: else no closed GOP */
+        put(set, "sc_threshold", "1000000000");
     }
 }
 
@@ -252,8 +254,7 @@ static int open_codec(struct media_encoder *encoder, AVDictionary **dict, struct
                              encoder->facts.options);
     left = av_dict_get(*dict, "", NULL, AV_DICT_IGNORE_SUFFIX);
     if (left)
-        return err_set(err, ERR_CONFIG, "encode: the encoder %s has no option %s", name,
-                       left->key);
+        return err_set(err, ERR_CONFIG, "encode: the encoder %s has no option %s", name, left->key);
     return fill_parameters(encoder, err);
 }
 
@@ -346,8 +347,7 @@ int media_encoder_send(struct media_encoder *encoder, struct media_frame *frame,
     return 0;
 }
 
-int media_encoder_receive(struct media_encoder *encoder, struct media_packet **out,
-                          struct err *err)
+int media_encoder_receive(struct media_encoder *encoder, struct media_packet **out, struct err *err)
 {
     int rc = avcodec_receive_packet(encoder->ctx, encoder->scratch);
 

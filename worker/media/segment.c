@@ -23,8 +23,7 @@ struct segment_reader {
     int64_t base;
 };
 
-static int add_stream(struct segment_writer *writer, const AVCodecParameters *par,
-                      struct err *err)
+static int add_stream(struct segment_writer *writer, const AVCodecParameters *par, struct err *err)
 {
     AVStream *stream = avformat_new_stream(writer->ctx, NULL);
     int rc;
@@ -175,8 +174,7 @@ void segment_reader_free(struct segment_reader *reader)
     free(reader);
 }
 
-int segment_reader_read(struct segment_reader *reader, struct media_packet **out,
-                        struct err *err)
+int segment_reader_read(struct segment_reader *reader, struct media_packet **out, struct err *err)
 {
     const AVStream *stream = reader->ctx->streams[0];
     AVPacket *packet = reader->scratch;
@@ -193,9 +191,8 @@ int segment_reader_read(struct segment_reader *reader, struct media_packet **out
         return 0;
     if (rc < 0)
         return media_av_fail(err, ERR_INTERNAL, rc, "reading a segment");
-    if (packet->pts == AV_NOPTS_VALUE ||
-        rescale_exactly(&pts, packet->pts, stream->time_base, media_rational(reader->time_base)) <
-            0) {
+    if (packet->pts == AV_NOPTS_VALUE || rescale_exactly(&pts, packet->pts, stream->time_base,
+                                                         media_rational(reader->time_base)) < 0) {
         pts = packet->pts;
         av_packet_unref(packet);
         return err_set(err, ERR_INTERNAL, "a segment's time %lld/%d is not one of the film's",
@@ -206,8 +203,7 @@ int segment_reader_read(struct segment_reader *reader, struct media_packet **out
     return media_packet_wrap(out, packet, err);
 }
 
-void segment_reader_extradata_sha256(const struct segment_reader *reader,
-                                     char hex[HASH_HEX_SIZE])
+void segment_reader_extradata_sha256(const struct segment_reader *reader, char hex[HASH_HEX_SIZE])
 {
     const AVCodecParameters *par = reader->ctx->streams[0]->codecpar;
 
