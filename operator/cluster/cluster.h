@@ -18,6 +18,9 @@ struct cluster_ops {
     const cJSON *(*pods)(struct cluster *cluster);
     /* ERR_CONFLICT when the name exists: somebody did it. ERR_DEPENDENCY to try again. */
     int (*create_pod)(struct cluster *cluster, const cJSON *manifest, struct err *err);
+    /* Sets one annotation. Absent is fine. It is there before a later delete of the pod is. */
+    int (*annotate_pod)(struct cluster *cluster, const char *name, const char *key,
+                        const char *value, struct err *err);
     /* Graceful: sets deletionTimestamp, the pod ends within its grace. Absent is fine. */
     int (*delete_pod)(struct cluster *cluster, const char *name, struct err *err);
     /* Takes our finalizer off; a finished pod being deleted then goes away. Absent is fine. */

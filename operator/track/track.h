@@ -31,6 +31,7 @@ int track_fd(const struct track *track);
 
 struct track_snapshot {
     int64_t up_ms;          /* Unix ms since when Redis answers; 0 = away */
+    int64_t away_ms;        /* Unix ms since when it is away; 0 = it answers */
     struct record *done;    /* owned */
     size_t done_count;
     struct track_beat {

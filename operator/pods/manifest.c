@@ -1,0 +1,309 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "operator/pods/pods.h"
+
+#include "common/mem.h"
+#include "operator/pods/resources.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+enum {
+    WORKER_USER = 65532, /* "nonroot" of the worker image */
+    GRACE_S = 30,
+    LOST_NODE_S = 20,    /* what Kubernetes waits 300 s for by default */
+    LABEL_MAX = 63,
+};
+#define SCRATCH "/scratch"
+
+static void add_u32(cJSON *object, const char *key, uint32_t value)
+{
+    char text[16];
+
+    (void)snprintf(text, sizeof(text), "%" PRIu32, value);
+    json_add_str(object, key, text);
+}
+
+static const char *text_at(const cJSON *doc, const char *path)
+{
+    const cJSON *item = json_path(doc, path);
+
+    return cJSON_IsString(item) ? item->valuestring : "";
+}
+
+/* Label values end at 63 bytes, in a letter or digit. */
+static void label_add(cJSON *labels, const char *key, const char *value)
+{
+    char text[LABEL_MAX + 1];
+    size_t len;
+
+    (void)snprintf(text, sizeof(text), "%s", value);
+    for (len = strlen(text); len > 0 && strchr("-_.", text[len - 1]); len--)
+        text[len - 1] = '\0';
+    json_add_str(labels, key, text);
+}
+
+static cJSON *labels_build(const cJSON *job, const struct attempt_id *id)
+{
+    cJSON *labels = cJSON_CreateObject();
+
+    json_add_str(labels, "app.kubernetes.io/name", "stereojob");
+    json_add_str(labels, "app.kubernetes.io/component", "worker");
+    json_add_str(labels, "app.kubernetes.io/managed-by", "stereo-operator");
+    label_add(labels, LABEL_JOB, text_at(job, "metadata.name"));
+    json_add_str(labels, LABEL_UID, text_at(job, "metadata.uid"));
+    json_add_str(labels, LABEL_STAGE, stage_name(id->stage));
+    add_u32(labels, LABEL_INDEX, id->index);
+    return labels;
+}
+
+static cJSON *annotations_build(const struct action *action)
+{
+    cJSON *annotations = cJSON_CreateObject();
+
+    add_u32(annotations, ANNOTATION_EPOCH, action->id.epoch);
+    add_u32(annotations, ANNOTATION_ATTEMPT, action->id.attempt);
+    add_u32(annotations, ANNOTATION_FAILURES, action->failures);
+    add_u32(annotations, ANNOTATION_INTERRUPTED, action->interruptions);
+    add_u32(annotations, ANNOTATION_MEMORY, action->memory_percent ? action->memory_percent : 100);
+    add_u32(annotations, ANNOTATION_STORAGE,
+            action->storage_percent ? action->storage_percent : 100);
+    return annotations;
+}
+
+static cJSON *owner_build(const cJSON *job)
+{
+    cJSON *owner = cJSON_CreateObject();
+
+    json_add_str(owner, "apiVersion", text_at(job, "apiVersion"));
+    json_add_str(owner, "kind", text_at(job, "kind"));
+    json_add_str(owner, "name", text_at(job, "metadata.name"));
+    json_add_str(owner, "uid", text_at(job, "metadata.uid"));
+    json_add_bool(owner, "controller", true);
+    json_add_bool(owner, "blockOwnerDeletion", true);
+    return owner;
+}
+
+static cJSON *metadata_build(const cJSON *job, const struct action *action)
+{
+    cJSON *metadata = cJSON_CreateObject();
+    const cJSON *space = json_path(job, "metadata.namespace");
+    char name[NAME_POD_SIZE];
+
+    name_pod(name, text_at(job, "metadata.name"), text_at(job, "metadata.uid"), &action->id);
+    json_add_str(metadata, "name", name);
+    if (cJSON_IsString(space))
+        json_add_str(metadata, "namespace", space->valuestring);
+    cJSON_AddItemToObject(metadata, "labels", labels_build(job, &action->id));
+    cJSON_AddItemToObject(metadata, "annotations", annotations_build(action));
+    cJSON_AddItemToArray(cJSON_AddArrayToObject(metadata, "finalizers"),
+                         cJSON_CreateString(NAME_FINALIZER));
+    cJSON_AddItemToArray(cJSON_AddArrayToObject(metadata, "ownerReferences"), owner_build(job));
+    return metadata;
+}
+
+static void env_add(cJSON *env, const char *name, const char *value)
+{
+    cJSON *item = cJSON_CreateObject();
+
+    json_add_str(item, "name", name);
+    json_add_str(item, "value", value);
+    cJSON_AddItemToArray(env, item);
+}
+
+static void env_add_u32(cJSON *env, const char *name, uint32_t value)
+{
+    char text[16];
+
+    (void)snprintf(text, sizeof(text), "%" PRIu32, value);
+    env_add(env, name, text);
+}
+
+static void env_add_secret(cJSON *env, const char *name, const char *secret, const char *key)
+{
+    cJSON *item = cJSON_CreateObject();
+    cJSON *ref = cJSON_CreateObject();
+
+    json_add_str(ref, "name", secret);
+    json_add_str(ref, "key", key);
+    json_add_str(item, "name", name);
+    cJSON_AddItemToObject(cJSON_AddObjectToObject(item, "valueFrom"), "secretKeyRef", ref);
+    cJSON_AddItemToArray(env, item);
+}
+
+/* The token signs termination messages too, so it is there with or without tracking. */
+static cJSON *env_build(const struct pods_context *context, const struct attempt_id *id)
+{
+    cJSON *env = cJSON_CreateArray();
+    AUTO_FREE char *spec = json_print(cJSON_GetObjectItemCaseSensitive(context->job, "spec"));
+
+    env_add(env, ENV_JOB_NAME, text_at(context->job, "metadata.name"));
+    env_add(env, ENV_JOB_UID, text_at(context->job, "metadata.uid"));
+    env_add(env, ENV_SPEC, spec);
+    env_add_u32(env, ENV_INDEX, id->index);
+    env_add_u32(env, ENV_EPOCH, id->epoch);
+    env_add_u32(env, ENV_ATTEMPT, id->attempt);
+    env_add(env, ENV_WORK_URI, context->work_uri);
+    if (context->build && context->build[0])
+        env_add(env, ENV_BUILD, context->build);
+    env_add_u32(env, ENV_BEAT_MS, context->beat_ms);
+    env_add(env, ENV_SCRATCH, SCRATCH);
+    env_add(env, "TMPDIR", SCRATCH);
+    if (context->tracking) {
+        env_add_secret(env, ENV_TRACK_URL, context->secret, SECRET_URL);
+        env_add_secret(env, ENV_TRACK_PASSWORD, context->secret, SECRET_PASSWORD);
+    }
+    env_add_secret(env, ENV_TRACK_TOKEN, context->secret, SECRET_TOKEN);
+    return env;
+}
+
+static cJSON *container_security(void)
+{
+    cJSON *security = cJSON_CreateObject();
+    cJSON *capabilities = cJSON_AddObjectToObject(security, "capabilities");
+
+    cJSON_AddItemToArray(cJSON_AddArrayToObject(capabilities, "drop"), cJSON_CreateString("ALL"));
+    json_add_bool(security, "allowPrivilegeEscalation", false);
+    json_add_bool(security, "readOnlyRootFilesystem", true);
+    return security;
+}
+
+/* Convert pods follow spec, the others (which need no GPU) spec.auxiliary. */
+static const cJSON *wishes(const cJSON *job, enum stage stage)
+{
+    return json_path(job, stage == STAGE_CONVERT ? "spec" : "spec.auxiliary");
+}
+
+static cJSON *container_build(const struct pods_context *context, const struct action *action)
+{
+    const cJSON *wanted = cJSON_GetObjectItemCaseSensitive(
+        wishes(context->job, action->id.stage), "resources");
+    const struct resources_opts resources = {
+        .devices = action->id.stage == STAGE_CONVERT,
+        .memory_bytes = action->id.stage == STAGE_CONVERT ? context->memory_bytes : 0,
+        .memory_percent = action->memory_percent,
+        .storage_percent = action->storage_percent,
+    };
+    cJSON *container = cJSON_CreateObject();
+    cJSON *mount = cJSON_CreateObject();
+
+    json_add_str(container, "name", "worker");
+    json_add_str(container, "image", context->image);
+    cJSON_AddItemToArray(cJSON_AddArrayToObject(container, "args"),
+                         cJSON_CreateString(stage_name(action->id.stage)));
+    cJSON_AddItemToObject(container, "env", env_build(context, &action->id));
+    cJSON_AddItemToObject(container, "resources", resources_build(wanted, &resources));
+    json_add_str(mount, "name", "scratch");
+    json_add_str(mount, "mountPath", SCRATCH);
+    cJSON_AddItemToArray(cJSON_AddArrayToObject(container, "volumeMounts"), mount);
+    json_add_str(container, "terminationMessagePath", "/dev/termination-log");
+    json_add_str(container, "terminationMessagePolicy", "FallbackToLogsOnError");
+    cJSON_AddItemToObject(container, "securityContext", container_security());
+    return container;
+}
+
+static cJSON *pod_security(void)
+{
+    cJSON *security = cJSON_CreateObject();
+
+    json_add_bool(security, "runAsNonRoot", true);
+    json_add_i64(security, "runAsUser", WORKER_USER);
+    json_add_i64(security, "runAsGroup", WORKER_USER);
+    json_add_i64(security, "fsGroup", WORKER_USER);
+    json_add_str(security, "fsGroupChangePolicy", "OnRootMismatch");
+    json_add_str(cJSON_AddObjectToObject(security, "seccompProfile"), "type", "RuntimeDefault");
+    return security;
+}
+
+/* Whether the user has said what happens at this taint. */
+static bool tolerates(const cJSON *tolerations, const char *key)
+{
+    const cJSON *item; /* borrowed from tolerations */
+
+    cJSON_ArrayForEach(item, tolerations)
+    {
+        const char *effect = text_at(item, "effect"), *its = text_at(item, "key");
+
+        if ((strcmp(its, key) == 0 || !its[0]) && (!effect[0] || strcmp(effect, "NoExecute") == 0))
+            return true;
+    }
+    return false;
+}
+
+static cJSON *tolerations_build(const cJSON *wanted)
+{
+    static const char *const keys[] = { "node.kubernetes.io/not-ready",
+                                        "node.kubernetes.io/unreachable" };
+    cJSON *list = cJSON_IsArray(wanted) ? cJSON_Duplicate(wanted, true) : cJSON_CreateArray();
+
+    for (size_t i = 0; i < 2; i++) {
+        cJSON *item;
+
+        if (tolerates(wanted, keys[i]))
+            continue;
+        item = cJSON_CreateObject();
+        json_add_str(item, "key", keys[i]);
+        json_add_str(item, "operator", "Exists");
+        json_add_str(item, "effect", "NoExecute");
+        json_add_i64(item, "tolerationSeconds", LOST_NODE_S);
+        cJSON_AddItemToArray(list, item);
+    }
+    return list;
+}
+
+static void pass_item(cJSON *spec, const cJSON *wanted, const char *key)
+{
+    const cJSON *item = cJSON_GetObjectItemCaseSensitive(wanted, key);
+
+    if (item && !cJSON_IsNull(item))
+        cJSON_AddItemToObject(spec, key, cJSON_Duplicate(item, true));
+}
+
+static void scheduling_put(cJSON *spec, const cJSON *job, enum stage stage)
+{
+    const cJSON *wanted = wishes(job, stage);
+
+    cJSON_AddItemToObject(
+        spec, "tolerations",
+        tolerations_build(cJSON_GetObjectItemCaseSensitive(wanted, "tolerations")));
+    pass_item(spec, wanted, "nodeSelector");
+    pass_item(spec, wanted, "affinity");
+    if (stage == STAGE_CONVERT)
+        pass_item(spec, wanted, "runtimeClassName");
+    pass_item(spec, json_path(job, "spec"), "priorityClassName");
+}
+
+static cJSON *volumes_build(void)
+{
+    cJSON *volumes = cJSON_CreateArray();
+    cJSON *scratch = cJSON_CreateObject();
+
+    json_add_str(scratch, "name", "scratch");
+    cJSON_AddObjectToObject(scratch, "emptyDir");
+    cJSON_AddItemToArray(volumes, scratch);
+    return volumes;
+}
+
+cJSON *pods_manifest(const struct pods_context *context, const struct action *action)
+{
+    cJSON *pod = cJSON_CreateObject();
+    const cJSON *deadline = json_path(context->job, "spec.segmentDeadlineSeconds");
+    cJSON *spec;
+
+    json_add_str(pod, "apiVersion", "v1");
+    json_add_str(pod, "kind", "Pod");
+    cJSON_AddItemToObject(pod, "metadata", metadata_build(context->job, action));
+    spec = cJSON_AddObjectToObject(pod, "spec");
+    json_add_str(spec, "restartPolicy", "Never");
+    json_add_i64(spec, "terminationGracePeriodSeconds", GRACE_S);
+    if (action->id.stage == STAGE_CONVERT && cJSON_IsNumber(deadline))
+        json_add_i64(spec, "activeDeadlineSeconds", (int64_t)deadline->valuedouble);
+    json_add_bool(spec, "automountServiceAccountToken", false);
+    json_add_bool(spec, "enableServiceLinks", false);
+    cJSON_AddItemToObject(spec, "securityContext", pod_security());
+    cJSON_AddItemToArray(cJSON_AddArrayToObject(spec, "containers"),
+                         container_build(context, action));
+    cJSON_AddItemToObject(spec, "volumes", volumes_build());
+    scheduling_put(spec, context->job, action->id.stage);
+    return pod;
+}
