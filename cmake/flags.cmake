@@ -16,3 +16,9 @@ if(SANITIZE)
         -fno-sanitize-recover=all -fno-omit-frame-pointer -g)
     target_link_options(stereo_flags INTERFACE -fsanitize=${sanitize_list})
 endif()
+
+# Named places where a test may kill, delay or fail a program (common/failpoint.h).
+option(FAILPOINTS "Compile the failpoints in; never in a release" OFF)
+if(FAILPOINTS)
+    target_compile_definitions(stereo_flags INTERFACE STEREO_FAILPOINTS)
+endif()
