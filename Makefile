@@ -1,0 +1,34 @@
+# SPDX-License-Identifier: Apache-2.0
+.PHONY: deps build check test bench soak demo format clean help
+.DEFAULT_GOAL := help
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 10
+
+deps: ## install what is missing (Debian 12 or 13, root)
+	scripts/install-deps
+
+build: ## the programs, optimised, in build/release
+	cmake --preset release
+	cmake --build --preset release
+
+check: ## the short tests, at most 8 minutes on two cores
+	scripts/run-suites check
+
+test: ## all tests, at most 45 minutes on two cores
+	scripts/run-suites test
+
+bench: build ## the numbers of the design, measured
+	bench/run
+
+soak: build ## many kills, for as long as you like
+	tests/soak/run
+
+demo: build ## one small film, from 2D to 3D
+	scripts/demo
+
+format: ## clang-format over all C
+	git ls-files -z '*.c' '*.h' | xargs -0 clang-format-14 -i
+
+clean: ## remove what the presets and the tests built
+	rm -rf build/dev build/asan build/tsan build/release build/fuzz build/suites
