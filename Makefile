@@ -8,14 +8,14 @@ help: ## this list
 deps: ## install what is missing (Debian 12 or 13, root)
 	scripts/install-deps
 
-build: ## the programs, optimised, in build/release
+build: deps ## the programs, optimised, in build/release
 	cmake --preset release
 	cmake --build --preset release
 
-check: ## the short tests, at most 8 minutes on two cores
+check: deps ## the short tests, at most 8 minutes on two cores
 	scripts/run-suites check
 
-test: ## all tests, at most 45 minutes on two cores
+test: deps ## all tests, at most 45 minutes on two cores
 	scripts/run-suites test
 
 bench: build ## the numbers of the design, measured
@@ -24,7 +24,7 @@ bench: build ## the numbers of the design, measured
 soak: build ## many kills, for as long as you like
 	tests/soak/run
 
-demo: build ## one small film, from 2D to 3D
+demo: ## from nothing to a verified 3D film: installs, builds, converts, checks (FILM=path)
 	scripts/demo
 
 format: ## clang-format over all C
