@@ -30,46 +30,72 @@ void help_main(void)
                  "75 stopped: the same command goes on.\n");
 }
 
-static void choices_print(const struct field *field)
-{
-    char kebab[64];
+enum { HELP_COLUMN = 36, HELP_WIDTH = 79 };
 
-    for (size_t i = 0; field->values && field->values[i]; i++) {
+/* What follows the flag: its values, or what its value stands for. */
+static void value_format(char *out, size_t size, const struct field *field)
+{
+    size_t len = 0;
+
+    (void)snprintf(out, size, "%s%s", field->metavar ? " " : "",
+                   field->metavar ? field->metavar : "");
+    for (size_t i = 0; field->values && field->values[i] && len < size; i++) {
+        char kebab[64];
+
         fields_kebab(kebab, sizeof(kebab), field->values[i]);
-        (void)printf("%s%s", i ? "|" : " ", kebab);
+        len += (size_t)snprintf(out + len, size - len, "%s%s", i ? "|" : " ", kebab);
     }
 }
 
-/* "  --layout full-sbs|...", its doc below when the line is full, and the default. */
+/* The default as the command line takes it. */
+static void default_format(char *out, size_t size, const struct field *field)
+{
+    char kebab[64], bare[64];
+    size_t len;
+
+    out[0] = '\0';
+    if (!field->def || field->type == FIELD_BOOL)
+        return;
+    (void)snprintf(bare, sizeof(bare), "%s", field->def + (field->def[0] == '"'));
+    len = strlen(bare);
+    if (len > 0 && bare[len - 1] == '"')
+        bare[len - 1] = '\0';
+    fields_kebab(kebab, sizeof(kebab), bare);
+    (void)snprintf(out, size, " [%s]", field->type == FIELD_ENUM ? kebab : bare);
+}
+
+/* One line: the flag, and its doc up to the first pause; kubectl explain has the whole doc. */
 static void field_print(const struct field *field)
 {
-    size_t doc_len = strcspn(field->doc, ".");
+    char left[128], value[96], def[80];
+    int doc_len = (int)strcspn(field->doc, ".,:;("), room;
 
-    (void)printf("  --%s", field->flag);
-    if (field->values)
-        choices_print(field);
-    else if (field->metavar)
-        (void)printf(" %s", field->metavar);
-    (void)printf("\n        %.*s", (int)doc_len, field->doc);
-    if (field->def && field->type != FIELD_BOOL)
-        (void)printf(" [%s]", field->def);
-    (void)printf("\n");
+    value_format(value, sizeof(value), field);
+    default_format(def, sizeof(def), field);
+    (void)snprintf(left, sizeof(left), "  --%s%s", field->flag, value);
+    while (doc_len > 0 && field->doc[doc_len - 1] == ' ')
+        doc_len--;
+    if (strlen(left) >= HELP_COLUMN)
+        (void)printf("%s\n%*s", left, HELP_COLUMN, "");
+    else
+        (void)printf("%-*s", HELP_COLUMN, left);
+    room = HELP_WIDTH - HELP_COLUMN - (int)strlen(def);
+    (void)printf("%.*s%s\n", doc_len < room ? doc_len : room, field->doc, def);
 }
 
 static void options_local_print(void)
 {
-    (void)printf("  --work-dir DIR    work folder [OUT.stereojob]; --keep-work keeps it\n"
-                 "  --json            JSON lines on stdout\n");
+    (void)printf("  --work-dir DIR, --keep-work       Where the work is [OUT.stereojob]; keep it\n"
+                 "  --json                            JSON lines on stdout\n");
 }
 
 static void help_convert(void)
 {
-    (void)printf("Options [default]:\n");
     for (size_t i = 0; i < fields_count; i++)
         if (fields[i].flag)
             field_print(&fields[i]);
-    (void)printf("  --depth classical|video:PATH\n"
-                 "        Where depth comes from: the picture itself, or a depth film [classical]\n");
+    (void)printf(
+        "  --depth classical|video:PATH      Depth from the picture or a film [classical]\n");
     options_local_print();
     (void)printf("\nOUT: a file (.mp4 .mov .mkv), a folder, or a name; without an extension the\n"
                  "players' suffix is added. Stopped or killed, the same command goes on.\n\n"
@@ -82,7 +108,7 @@ void help_verb(const char *name)
     for (unsigned i = 0; i < verbs_count; i++) {
         if (strcmp(name, verbs[i].name) != 0)
             continue;
-        (void)printf("Usage: stereo %s %s\n  %s\n\n", name, verbs[i].args, verbs[i].summary);
+        (void)printf("Usage: stereo %s %s: %s\n\n", name, verbs[i].args, verbs[i].summary);
         if (verbs[i].run == verb_convert)
             help_convert();
         else if (verbs[i].run == verb_run)

@@ -21,11 +21,11 @@
 
 enum {
     STOP_GRACE_MS = 5000,
-    TURN_MAX_MS = 250,       /* the view breathes */
+    TURN_MAX_MS = 250, /* the view breathes */
     SERVER_CHECK_MS = 1000,
     TROUBLE_WAIT_MS = 500,
-    TROUBLE_MAX = 20,        /* passes in a row that could not store or spawn */
-    MEMORY_PERCENT = 80,     /* of this machine's, for all workers together */
+    TROUBLE_MAX = 20,    /* passes in a row that could not store or spawn */
+    MEMORY_PERCENT = 80, /* of this machine's, for all workers together */
 };
 
 struct local_run {
@@ -54,7 +54,8 @@ static uint32_t cores(void)
 static void parallelism_default(cJSON *job)
 {
     if (!json_path(job, "spec.parallelism"))
-        json_path_set(job, "spec.parallelism", cJSON_CreateNumber((cores() + 2) / 4 + (cores() == 1)));
+        json_path_set(job, "spec.parallelism",
+                      cJSON_CreateNumber((cores() + 2) / 4 + (cores() == 1)));
 }
 
 /* Once the plan says what one worker needs: no more of them than fit into memory. */
@@ -233,7 +234,8 @@ static int end_failed(struct local_run *run)
         (void)fprintf(stderr, "  %s: %s: %s\n    log: %s/logs/%s.log\n", work,
                       class_name(dead->cls), dead->message, run->work_dir, pod);
     }
-    (void)fprintf(stderr, "What is done is kept in %s; the same command tries the rest again:\n  %s\n",
+    (void)fprintf(stderr,
+                  "What is done is kept in %s; the same command tries the rest again:\n  %s\n",
                   run->work_dir, run->opts->again);
     return class_exit_code(cls);
 }

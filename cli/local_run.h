@@ -10,10 +10,10 @@
 #include <stdbool.h>
 
 struct local_run_opts {
-    cJSON *job;           /* checked and defaulted, URIs absolute; borrowed, its parallelism is set */
+    cJSON *job; /* checked and defaulted, URIs absolute; borrowed, its parallelism is set */
     const char *work_dir; /* NULL: beside the output */
     bool keep_work, json;
-    const char *again;    /* the command to type to go on, for messages */
+    const char *again; /* the command to type to go on, for messages */
 };
 
 /* Prints everything a person needs; answers the exit code. */

@@ -15,10 +15,8 @@ static const struct local_option {
     enum local_flag flag;
     bool takes_value;
 } local_options[] = {
-    { "work-dir", FLAG_WORK_DIR, true },
-    { "keep-work", FLAG_KEEP_WORK, false },
-    { "json", FLAG_JSON, false },
-    { "help", FLAG_HELP, false },
+    { "work-dir", FLAG_WORK_DIR, true }, { "keep-work", FLAG_KEEP_WORK, false },
+    { "json", FLAG_JSON, false },        { "help", FLAG_HELP, false },
     { "file", FLAG_FILE, true },
 };
 enum { LOCAL_OPTIONS = sizeof(local_options) / sizeof(local_options[0]) };
@@ -125,8 +123,7 @@ static void unknown_flag(struct cursor *cursor, const char *name)
 static void long_option(struct cursor *cursor, const char *word)
 {
     const char *equals = strchr(word, '=');
-    AUTO_FREE char *name =
-        equals ? xstrndup(word, (size_t)(equals - word)) : xstrdup(word);
+    AUTO_FREE char *name = equals ? xstrndup(word, (size_t)(equals - word)) : xstrdup(word);
     const char *inline_value = equals ? equals + 1 : NULL;
     const struct local_option *local = local_option_find(name);
     const struct field *field = cursor->fields ? fields_find_flag(name) : NULL;

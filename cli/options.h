@@ -15,9 +15,9 @@
 enum { OPTIONS_MAX_ARGS = 8 };
 
 struct options {
-    cJSON *job;            /* owned: only what the flags said, under "spec" */
-    const char *manifest;  /* -f FILE; borrowed from argv, as all strings here */
-    const char *work_dir;  /* --work-dir, or NULL */
+    cJSON *job;           /* owned: only what the flags said, under "spec" */
+    const char *manifest; /* -f FILE; borrowed from argv, as all strings here */
+    const char *work_dir; /* --work-dir, or NULL */
     bool keep_work, json, help;
     const char *args[OPTIONS_MAX_ARGS]; /* what is not an option */
     int arg_count;

@@ -59,7 +59,8 @@ static void workers_look(struct progress *out, const cJSON *pods,
 {
     const cJSON *pod;
 
-    cJSON_ArrayForEach(pod, pods) {
+    cJSON_ArrayForEach(pod, pods)
+    {
         struct progress_worker *worker = &out->workers[out->worker_count];
         struct pod_view view;
         struct err err;

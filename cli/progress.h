@@ -23,8 +23,8 @@ struct progress {
     char reason[40], message[400];
     uint32_t segments, done, active, failed; /* segments 0 = not planned yet */
     int64_t frames_done, frames_total;
-    double fps;       /* of this run, 0 = not known yet */
-    int64_t eta_s;    /* -1 = not known yet */
+    double fps;    /* of this run, 0 = not known yet */
+    int64_t eta_s; /* -1 = not known yet */
     bool degraded;
     struct progress_worker workers[PROGRESS_MAX_WORKERS];
     uint32_t worker_count;

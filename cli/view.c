@@ -23,8 +23,8 @@ void view_duration(char out[24], int64_t seconds)
     else if (seconds < 3600)
         (void)snprintf(out, 24, "%d:%02d", (int)(seconds / 60), (int)(seconds % 60));
     else
-        (void)snprintf(out, 24, "%" PRId64 ":%02d:%02d", seconds / 3600,
-                       (int)(seconds % 3600 / 60), (int)(seconds % 60));
+        (void)snprintf(out, 24, "%" PRId64 ":%02d:%02d", seconds / 3600, (int)(seconds % 3600 / 60),
+                       (int)(seconds % 60));
 }
 
 int view_percent(const struct progress *progress)

@@ -22,7 +22,7 @@ struct view {
     const struct view_ops *ops;
     const char *in, *out, *layout; /* borrowed */
     /* tty */
-    int lines;          /* of the live block on the screen now */
+    int lines; /* of the live block on the screen now */
     /* plain, json */
     bool phase_shown;
     enum phase phase;

@@ -17,10 +17,9 @@ static void totals(const struct progress *p)
     char eta[24];
 
     view_duration(eta, p->eta_s);
-    (void)printf("%s: %" PRIu32 "/%" PRIu32 " segments, %" PRId64 "/%" PRId64
-                 " frames, %.1f fps, ETA %s\n",
-                 phase_name(p->phase), p->done, p->segments, p->frames_done, p->frames_total,
-                 p->fps, eta);
+    (void)printf(
+        "%s: %" PRIu32 "/%" PRIu32 " segments, %" PRId64 "/%" PRId64 " frames, %.1f fps, ETA %s\n",
+        phase_name(p->phase), p->done, p->segments, p->frames_done, p->frames_total, p->fps, eta);
 }
 
 static void update(struct view *view, const struct progress *p, int64_t now_us)

@@ -70,8 +70,9 @@ static void totals(struct view *view, const struct progress *p)
     if (p->segments == 0)
         return;
     left = left > p->active ? left - p->active : 0;
-    line(view, "segments   %" PRIu32 " done, %" PRIu32 " active, %" PRIu32 " left%s   frames %" PRId64
-               "/%" PRId64 "   %.1f fps",
+    line(view,
+         "segments   %" PRIu32 " done, %" PRIu32 " active, %" PRIu32 " left%s   frames %" PRId64
+         "/%" PRId64 "   %.1f fps",
          p->done, p->active, left, p->failed ? ", some failed" : "", p->frames_done,
          p->frames_total, p->fps);
 }
