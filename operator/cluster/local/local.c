@@ -402,19 +402,22 @@ int cluster_local_open(struct cluster_local **out, const struct cluster_local_op
     return 0;
 }
 
+static void close_fd(int fd)
+{
+    if (fd >= 0)
+        (void)close(fd);
+}
+
 void cluster_local_free(struct cluster_local *local)
 {
-    const int *fds[] = { &local->lock, &local->epoll, &local->poke };
-
     if (!local)
         return;
     cluster_local_stop_all(local, 0);
     local_store_clear(&local->store);
     local_secret_clear(&local->secret);
-    for (size_t i = 0; i < 3; i++) {
-        if (*fds[i] >= 0)
-            (void)close(*fds[i]);
-    }
+    close_fd(local->epoll);
+    close_fd(local->poke);
+    close_fd(local->lock);
     free(local->children);
     free(local->work_dir);
     free(local->worker);

@@ -1,0 +1,637 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/operator/cluster/world.h"
+
+#include "common/clock.h"
+#include "common/file.h"
+#include "common/mem.h"
+
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static const struct attempt_id PLAN = { .stage = STAGE_PLAN };
+
+static struct attempt_id convert(uint32_t index)
+{
+    return (struct attempt_id){ .stage = STAGE_CONVERT, .index = index };
+}
+
+static cJSON *with_number(const char *path, double value)
+{
+    cJSON *change = cJSON_CreateObject();
+
+    cJSON_AddNumberToObject(change, path, value);
+    return change;
+}
+
+static const char *text_at(const cJSON *doc, const char *path)
+{
+    const cJSON *item = json_path(doc, path);
+
+    return cJSON_IsString(item) ? item->valuestring : "";
+}
+
+static void pods_end_as_kubernetes_would_say(void **state)
+{
+    static const struct row {
+        const char *command, *phase, *reason;
+        int exit_code, signal;
+        enum attempt_class cls;
+        const char *message;
+    } rows[] = {
+        { "exit 64 no such option", "Failed", "Error", 64, 0, CLASS_CONFIG, "no such option" },
+        { "exit 65 not a film", "Failed", "Error", 65, 0, CLASS_INPUT, "not a film" },
+        { "exit 69 S3 is away", "Failed", "Error", 69, 0, CLASS_DEPENDENCY, "S3 is away" },
+        { "exit 71 no encoder", "Failed", "Error", 71, 0, CLASS_GPU, "no encoder" },
+        { "exit 73 disk full", "Failed", "Error", 73, 0, CLASS_SPACE, "disk full" },
+        { "exit 75 reclaimed", "Failed", "Error", 75, 0, CLASS_INTERRUPTED, "reclaimed" },
+        { "exit 3 odd", "Failed", "Error", 3, 0, CLASS_INTERNAL, "odd" },
+        { "lie 70 Input", "Failed", "Error", 70, 0, CLASS_INTERNAL, "a lie" },
+        { "lie 70 OOMKilled", "Failed", "Error", 70, 0, CLASS_OOM_KILLED, "a lie" },
+        { "silent 70", "Failed", "Error", 70, 0, CLASS_INTERNAL, "last words of the log" },
+        { "junk", "Failed", "Error", 70, 0, CLASS_INTERNAL, "?? junk" },
+        { "kill 9", "Failed", "Error", 137, 9, CLASS_INTERNAL, "killed by signal 9 (SIGKILL)" },
+        { "kill 6", "Failed", "Error", 134, 6, CLASS_INTERNAL, "killed by signal 6 (SIGABRT)" },
+        { "ok", "Succeeded", "Completed", 0, 0, CLASS_DONE, "" },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        AUTO_FREE char *script = xasprintf("* %s\n", rows[i].command);
+        const char *row = rows[i].command;
+        char name[NAME_POD_SIZE];
+        struct pod_view view;
+        struct world world;
+        const cJSON *ended, *signal;
+
+        world_init(&world, script);
+        world_open(&world);
+        world_create(&world, &PLAN, NULL, name);
+        world_until(&world, name, rows[i].phase);
+        ended = json_path(world_pod(&world, name), "status.containerStatuses[0].state.terminated");
+        signal = json_path(ended, "signal");
+        CHECK_INT(row, json_path(ended, "exitCode")->valueint, rows[i].exit_code);
+        CHECK_INT(row, signal ? signal->valueint : 0, rows[i].signal);
+        CHECK_STR(row, text_at(ended, "reason"), rows[i].reason);
+        assert_true(clock_parse(text_at(ended, "startedAt")) > 0);
+        assert_true(clock_parse(text_at(ended, "finishedAt")) > 0);
+        world_view(&world, name, &view);
+        if (rows[i].cls == CLASS_DONE) {
+            CHECK_INT(row, view.has_record, true);
+            CHECK_INT(row, view.record.segments, 3);
+        } else {
+            CHECK_INT(row, view.cls, rows[i].cls);
+            CHECK_HAS(row, view.message, rows[i].message);
+        }
+        world_clear(&world);
+    }
+}
+
+static void a_deleted_pod_is_killed_after_its_grace_and_stays_until_it_is_released(void **state)
+{
+    struct attempt_id id = convert(0);
+    char name[NAME_POD_SIZE];
+    struct world world;
+    struct cluster *cluster;
+    struct pod_view view;
+    int64_t before_us;
+    struct err err;
+    int pid;
+
+    (void)state;
+    world_init(&world, "* hang\n");
+    world_open(&world);
+    cluster = cluster_local_base(world.local);
+    world_create(&world, &id, with_number("spec.terminationGracePeriodSeconds", 1), name);
+    world_until(&world, name, "Running");
+    pid = world_pid(&world, "hang");
+    before_us = clock_mono_us();
+    CHECK_OK(cluster->ops->delete_pod(cluster, name, &err), err);
+    CHECK_OK(cluster->ops->delete_pod(cluster, name, &err), err); /* again is fine */
+    world_view(&world, name, &view);
+    assert_int_equal(view.grace_ms, 1000);
+    assert_in_range(view.deletion_ms, clock_unix_ms() - 3000, clock_unix_ms());
+    world_until(&world, name, "Failed");
+    assert_in_range(clock_mono_us() - before_us, 900000, 3000000);
+    assert_false(world_process_lives(pid));
+    world_view(&world, name, &view);
+    assert_int_equal(view.cls, CLASS_INTERRUPTED); /* nobody judged it */
+    assert_true(view.has_finalizer);
+    world_step(&world, 0);
+    assert_non_null(world_pod(&world, name));
+    CHECK_OK(cluster->ops->release_pod(cluster, name, &err), err);
+    assert_null(world_pod(&world, name));
+    CHECK_OK(cluster->ops->release_pod(cluster, name, &err), err);
+    CHECK_OK(cluster->ops->delete_pod(cluster, name, &err), err);
+    CHECK_OK(cluster->ops->annotate_pod(cluster, name, "k", "v", &err), err);
+    world_clear(&world);
+}
+
+static void a_verdict_outlives_the_delete(void **state)
+{
+    struct attempt_id id = convert(0);
+    char name[NAME_POD_SIZE];
+    struct world world;
+    struct cluster *cluster;
+    struct pod_view view;
+    struct err err;
+
+    (void)state;
+    world_init(&world, "* sleep\n");
+    world_open(&world);
+    cluster = cluster_local_base(world.local);
+    world_create(&world, &id, NULL, name);
+    world_until(&world, name, "Running");
+    (void)world_pid(&world, "sleep");
+    CHECK_OK(cluster->ops->annotate_pod(cluster, name, ANNOTATION_VERDICT, "Stalled", &err), err);
+    CHECK_OK(cluster->ops->delete_pod(cluster, name, &err), err);
+    world_until(&world, name, "Failed");
+    world_close(&world);
+    world_open(&world);
+    world_view(&world, name, &view);
+    assert_true(view.has_verdict);
+    assert_int_equal(view.verdict, CLASS_STALLED);
+    world_clear(&world);
+}
+
+static void a_pod_over_its_deadline_fails_with_that_reason(void **state)
+{
+    struct attempt_id id = convert(0);
+    char name[NAME_POD_SIZE];
+    struct world world;
+    struct pod_view view;
+
+    (void)state;
+    world_init(&world, "* sleep\n");
+    world_open(&world);
+    world_create(&world, &id, with_number("spec.activeDeadlineSeconds", 1), name);
+    world_until(&world, name, "Failed");
+    assert_string_equal(text_at(world_pod(&world, name), "status.reason"), "DeadlineExceeded");
+    world_view(&world, name, &view);
+    assert_int_equal(view.cls, CLASS_STALLED);
+    world_clear(&world);
+}
+
+static void big_logs_neither_block_nor_get_lost(void **state)
+{
+    struct attempt_id id = convert(0);
+    AUTO_FREE char *log = NULL;
+    char name[NAME_POD_SIZE];
+    struct world world;
+    struct stat st;
+
+    (void)state;
+    world_init(&world, "* log 20000\n");
+    world_open(&world);
+    world_create(&world, &id, NULL, name);
+    world_until(&world, name, "Succeeded");
+    log = xasprintf("%s/logs/%s.log", world.work, name);
+    assert_int_equal(stat(log, &st), 0);
+    assert_int_equal(st.st_size, 20000 * 1024);
+    assert_int_equal(st.st_mode & 0777, 0600);
+    world_clear(&world);
+}
+
+static void what_a_worker_leaves_behind_is_killed(void **state)
+{
+    struct attempt_id id = convert(0);
+    AUTO_FREE char *scratch = NULL;
+    char name[NAME_POD_SIZE];
+    struct world world;
+    int pid;
+
+    (void)state;
+    world_init(&world, "* fork\n");
+    world_open(&world);
+    world_create(&world, &id, NULL, name);
+    world_until(&world, name, "Succeeded");
+    pid = world_pid(&world, "fork");
+    for (int i = 0; i < 200 && world_process_lives(pid); i++)
+        (void)usleep(10000);
+    assert_false(world_process_lives(pid));
+    scratch = xasprintf("%s/pods/%s", world.work, name);
+    assert_false(file_exists(scratch));
+    world_clear(&world);
+}
+
+static void a_worker_sees_its_environment_and_nothing_else(void **state)
+{
+    struct attempt_id id = { .stage = STAGE_CONVERT, .index = 5, .epoch = 2, .attempt = 1 };
+    AUTO_FREE char *path = NULL;
+    AUTO_FREE char *text = NULL;
+    AUTO_FREE char *store = NULL;
+    AUTO_FREE char *job = NULL;
+    char name[NAME_POD_SIZE];
+    struct world world;
+    struct err err;
+    size_t len;
+
+    (void)state;
+    (void)setenv("OUR_SECRET", "of the shell", 1);
+    (void)signal(SIGPIPE, SIG_IGN);
+    world_init(&world, "* see\n");
+    world_open(&world);
+    world_create(&world, &id, NULL, name);
+    world_until(&world, name, "Succeeded");
+    path = xasprintf("%s/see", world.work);
+    CHECK_OK(file_read(&text, &len, path, 1 << 20, &err), err);
+    CHECK_HAS("see", text, "arg convert\n");
+    CHECK_HAS("see", text, "env STEREO_INDEX=5\n");
+    CHECK_HAS("see", text, "env STEREO_EPOCH=2\n");
+    CHECK_HAS("see", text, "env STEREO_ATTEMPT=1\n");
+    CHECK_HAS("see", text, "env STEREO_BUILD=fake\n");
+    CHECK_HAS("see", text, "env STEREO_TRACK_TOKEN=" WORLD_TOKEN "\n");
+    CHECK_HAS("see", text, "env PATH=");
+    CHECK_HAS("see", text, "fd 0\n");
+    CHECK_HAS("see", text, "stdin /dev/null\npgid 1\nscratch 1\n");
+    assert_null(strstr(text, "OUR_SECRET"));
+    assert_null(strstr(text, "STEREO_TRACK_URL")); /* no tracking: no URL */
+    assert_null(strstr(text, "fd 3"));
+    assert_null(strstr(text, "fd 4"));
+    store = xasprintf("%s/job.json", world.work);
+    CHECK_OK(file_read(&job, &len, store, 1 << 20, &err), err);
+    assert_null(strstr(job, WORLD_TOKEN));
+    (void)unsetenv("OUR_SECRET");
+    (void)signal(SIGPIPE, SIG_DFL);
+    world_clear(&world);
+}
+
+static void a_pod_waits_for_its_secret(void **state)
+{
+    struct attempt_id id = convert(0);
+    char name[NAME_POD_SIZE];
+    struct cluster_local_opts opts;
+    struct world world;
+    struct pod_view view;
+    struct err err;
+
+    (void)state;
+    world_init(&world, "");
+    opts = (struct cluster_local_opts){ world.work, FAKE_WORKER, world.job, "fake", true };
+    CHECK_OK(cluster_local_open(&world.local, &opts, &err), err);
+    world_create(&world, &id, NULL, name);
+    world_step(&world, 0);
+    world_view(&world, name, &view);
+    assert_int_equal(view.phase, POD_PENDING);
+    assert_int_equal(view.waiting, POD_CONFIG_ERROR);
+    CHECK_HAS("secret", view.waiting_message, "token");
+    cluster_local_secret(world.local, "", "", WORLD_TOKEN);
+    world_until(&world, name, "Succeeded");
+    world_clear(&world);
+}
+
+static void a_worker_that_cannot_be_executed_is_a_start_error(void **state)
+{
+    struct attempt_id id = convert(0);
+    char name[NAME_POD_SIZE];
+    struct cluster_local_opts opts;
+    struct world world;
+    struct pod_view view;
+    struct err err;
+
+    (void)state;
+    world_init(&world, "");
+    opts = (struct cluster_local_opts){ world.work, "/no/such/worker", world.job, "fake", true };
+    CHECK_OK(cluster_local_open(&world.local, &opts, &err), err);
+    cluster_local_secret(world.local, "", "", WORLD_TOKEN);
+    world_create(&world, &id, NULL, name);
+    world_until(&world, name, "Failed");
+    world_view(&world, name, &view);
+    assert_int_equal(view.cls, CLASS_INTERNAL);
+    CHECK_HAS("start", view.message, "/no/such/worker cannot be executed");
+    world_clear(&world);
+}
+
+static void names_are_taken_once(void **state)
+{
+    struct attempt_id id = convert(0);
+    char name[NAME_POD_SIZE];
+    AUTO(cJSON) cJSON *again = NULL;
+    struct cluster *cluster;
+    struct world world;
+    struct pod_view view;
+    struct err err;
+
+    (void)state;
+    world_init(&world, "");
+    world_open(&world);
+    cluster = cluster_local_base(world.local);
+    world_create(&world, &id, NULL, name);
+    again = cJSON_Duplicate(world_pod(&world, name), true);
+    CHECK_ERR(cluster->ops->create_pod(cluster, again, &err), err, ERR_CONFLICT);
+    json_path_set(again, "metadata.name", cJSON_CreateString("../out"));
+    CHECK_ERR(cluster->ops->create_pod(cluster, again, &err), err, ERR_INTERNAL);
+    /* deleted before anything ran: never on a node, and held by its finalizer only */
+    CHECK_OK(cluster->ops->delete_pod(cluster, name, &err), err);
+    world_view(&world, name, &view);
+    assert_int_equal(view.phase, POD_FAILED);
+    assert_int_equal(view.cls, CLASS_INTERRUPTED);
+    CHECK_OK(cluster->ops->release_pod(cluster, name, &err), err);
+    world_step(&world, 0);
+    assert_null(world_pod(&world, name));
+    world_clear(&world);
+}
+
+static void stopping_all_asks_first_and_counts_for_nothing(void **state)
+{
+    struct attempt_id ids[] = { convert(0), convert(1) };
+    char names[2][NAME_POD_SIZE];
+    struct world world;
+    struct pod_view view;
+
+    (void)state;
+    world_init(&world, "c0/* sleep\nc1/* hang\n");
+    world_open(&world);
+    for (int i = 0; i < 2; i++)
+        world_create(&world, &ids[i], NULL, names[i]);
+    world_until(&world, names[1], "Running");
+    (void)world_pid(&world, "sleep");
+    (void)world_pid(&world, "hang");
+    cluster_local_stop_all(world.local, 300);
+    world_close(&world);
+    world_open(&world);
+    for (int i = 0; i < 2; i++) {
+        const cJSON *ended =
+            json_path(world_pod(&world, names[i]), "status.containerStatuses[0].state.terminated");
+
+        world_view(&world, names[i], &view);
+        CHECK_INT(names[i], view.phase, POD_FAILED);
+        CHECK_INT(names[i], view.cls, CLASS_INTERRUPTED);
+        CHECK_INT(names[i], json_path(ended, "exitCode")->valueint, i == 0 ? 75 : 137);
+    }
+    world_clear(&world);
+}
+
+/* The owner, in a process of its own, until it is killed. */
+static _Noreturn void own(struct world *world, const char *ready)
+{
+    struct attempt_id ids[] = { convert(0), convert(1), convert(2) };
+    struct cluster *cluster;
+    char name[NAME_POD_SIZE];
+    AUTO(cJSON) cJSON *status = cJSON_CreateObject();
+    struct err err;
+
+    world_open(world);
+    cluster = cluster_local_base(world->local);
+    world_create(world, &ids[2], NULL, name);
+    world_until(world, name, "Succeeded");
+    for (int i = 0; i < 2; i++)
+        world_create(world, &ids[i], NULL, name);
+    world_until(world, name, "Running");
+    json_add_str(status, "phase", "Converting");
+    if (cluster->ops->write_status(cluster, status, &err) < 0 ||
+        file_write(ready, "", 0, &err) < 0)
+        _exit(1);
+    for (;;)
+        world_step(world, 1000);
+}
+
+static void when_the_owner_is_killed_its_children_die_and_the_next_one_knows(void **state)
+{
+    AUTO_FREE char *ready = NULL;
+    AUTO_FREE char *uid = NULL;
+    struct world world;
+    struct pod_view view;
+    int hang, sleeper, lost = 0, done = 0;
+    const cJSON *pod;
+    struct cluster *cluster;
+    pid_t owner;
+
+    (void)state;
+    world_init(&world, "c0/* hang\nc1/* sleep\n");
+    world_open(&world);
+    uid = xstrdup(cluster_local_uid(world.local));
+    world_close(&world);
+    ready = xasprintf("%s/ready", world.root);
+    owner = fork();
+    if (owner == 0)
+        own(&world, ready);
+    hang = world_pid(&world, "hang");
+    sleeper = world_pid(&world, "sleep");
+    for (int i = 0; i < 500 && !file_exists(ready); i++)
+        (void)usleep(10000);
+    assert_true(world_process_lives(hang));
+    assert_int_equal(kill(owner, SIGKILL), 0);
+    assert_int_equal(waitpid(owner, NULL, 0), owner);
+    for (int i = 0; i < 200 && (world_process_lives(hang) || world_process_lives(sleeper)); i++)
+        (void)usleep(5000);
+    assert_false(world_process_lives(hang));
+    assert_false(world_process_lives(sleeper));
+
+    world_open(&world);
+    assert_string_equal(cluster_local_uid(world.local), uid);
+    cluster = cluster_local_base(world.local);
+    assert_string_equal(text_at(cluster->ops->job(cluster), "status.phase"), "Converting");
+    cJSON_ArrayForEach(pod, cluster->ops->pods(cluster))
+    {
+        world_view(&world, text_at(pod, "metadata.name"), &view);
+        done += view.phase == POD_SUCCEEDED && view.has_record;
+        lost += view.phase == POD_FAILED && view.cls == CLASS_INTERRUPTED &&
+                strcmp(text_at(pod, "status.reason"), "NodeLost") == 0;
+    }
+    assert_int_equal(done, 1);
+    assert_int_equal(lost, 2);
+    world_clear(&world);
+}
+
+static void one_folder_has_one_owner(void **state)
+{
+    struct world world, other;
+    char want[64];
+    struct err err;
+
+    (void)state;
+    world_init(&world, "");
+    world_open(&world);
+    other = world;
+    CHECK_ERR(world_try_open(&other, &err), err, ERR_CONFLICT);
+    (void)snprintf(want, sizeof(want), "(pid %d)", (int)getpid());
+    CHECK_HAS("lock", err.msg, want);
+    world_clear(&world);
+}
+
+static void other_options_are_named_with_both_values(void **state)
+{
+    struct world world;
+    struct cluster *cluster;
+    struct err err;
+
+    (void)state;
+    world_init(&world, "");
+    world_open(&world);
+    world_close(&world);
+    json_path_set(world.job, "spec.parallelism", cJSON_CreateNumber(7));
+    json_path_set(world.job, "spec.suspend", cJSON_CreateTrue());
+    json_path_set(world.job, "metadata.annotations", cJSON_CreateObject());
+    json_add_str(cJSON_GetObjectItem(cJSON_GetObjectItem(world.job, "metadata"), "annotations"),
+                 ANNOTATION_RETRY, "x");
+    world_open(&world); /* what may change follows */
+    cluster = cluster_local_base(world.local);
+    assert_int_equal(json_path(cluster->ops->job(cluster), "spec.parallelism")->valueint, 7);
+    assert_true(cJSON_IsTrue(json_path(cluster->ops->job(cluster), "spec.suspend")));
+    assert_string_equal(cJSON_GetObjectItem(json_path(cluster->ops->job(cluster),
+                                                      "metadata.annotations"), ANNOTATION_RETRY)
+                            ->valuestring,
+                        "x");
+    world_close(&world);
+
+    json_path_set(world.job, "spec.stereo.divergence", cJSON_CreateNumber(3));
+    json_path_set(world.job, "spec.encode.crf", cJSON_CreateNumber(18));
+    CHECK_ERR(world_try_open(&world, &err), err, ERR_CONFIG);
+    CHECK_HAS("options", err.msg, "spec.stereo.divergence: was 2, now 3");
+    CHECK_HAS("options", err.msg, "spec.encode.crf: was not set, now 18");
+    CHECK_HAS("options", err.msg, "; use another --work-dir or delete /tmp/");
+    world_clear(&world);
+}
+
+static void long_differences_leave_room_for_the_advice(void **state)
+{
+    AUTO_FREE char *uri = xcalloc(1, 1001);
+    struct world world;
+    struct err err;
+
+    (void)state;
+    memset(uri, 'u', 1000);
+    world_init(&world, "");
+    world_open(&world);
+    world_close(&world);
+    json_path_set(world.job, "spec.source.uri", cJSON_CreateString(uri));
+    json_path_set(world.job, "spec.stereo.layout", cJSON_CreateString("HalfSBS"));
+    CHECK_ERR(world_try_open(&world, &err), err, ERR_CONFIG);
+    CHECK_HAS("options", err.msg, "spec.stereo.layout: was FullSBS, now HalfSBS; 1 more differ; use");
+    world_clear(&world);
+}
+
+static void another_build_is_refused_until_the_job_is_completed(void **state)
+{
+    struct world world;
+    struct cluster *cluster;
+    AUTO(cJSON) cJSON *status = cJSON_CreateObject();
+    struct err err;
+
+    (void)state;
+    world_init(&world, "");
+    world_open(&world);
+    world_close(&world);
+    world.build = "0.2.0-abc";
+    CHECK_ERR(world_try_open(&world, &err), err, ERR_CONFIG);
+    CHECK_HAS("build", err.msg, "build fake");
+    CHECK_HAS("build", err.msg, "build 0.2.0-abc");
+    world.build = "fake";
+    world_open(&world);
+    cluster = cluster_local_base(world.local);
+    json_add_str(status, "phase", "Completed");
+    CHECK_OK(cluster->ops->write_status(cluster, status, &err), err);
+    world_close(&world);
+    world.build = "0.2.0-abc";
+    world_open(&world);
+    world_clear(&world);
+}
+
+static void a_broken_store_says_so(void **state)
+{
+    static const char *const texts[] = { "", "{\"metadata\":{", "{}", "{\"pods\":[]}",
+                                         "{\"pods\":[{}],\"metadata\":{\"uid\":"
+                                         "\"00000000-0000-4000-8000-000000000000\"}}" };
+    AUTO_FREE char *path = NULL;
+    struct world world;
+    struct err err;
+
+    (void)state;
+    world_init(&world, "");
+    path = xasprintf("%s/job.json", world.work);
+    CHECK_OK(file_mkdirs(world.work, &err), err);
+    for (size_t i = 0; i < COUNT(texts); i++) {
+        CHECK_OK(file_write(path, texts[i], strlen(texts[i]), &err), err);
+        CHECK_ERR(world_try_open(&world, &err), err, ERR_CONFIG);
+        CHECK_HAS(texts[i], err.msg, "to begin anew");
+    }
+    world_clear(&world);
+}
+
+/* A rename over a folder fails, also for root. */
+static void what_could_not_be_stored_did_not_happen(void **state)
+{
+    AUTO_FREE char *path = NULL;
+    AUTO_FREE char *inside = NULL;
+    AUTO(cJSON) cJSON *status = cJSON_CreateObject();
+    struct attempt_id id = convert(0);
+    char name[NAME_POD_SIZE];
+    struct cluster *cluster;
+    struct world world;
+    int64_t next_ms;
+    struct err err;
+
+    (void)state;
+    world_init(&world, "* hang\n");
+    world_open(&world);
+    cluster = cluster_local_base(world.local);
+    path = xasprintf("%s/job.json", world.work);
+    inside = xasprintf("%s/x", path);
+    CHECK_OK(file_remove(path, &err), err);
+    CHECK_OK(file_mkdirs(inside, &err), err);
+    json_add_str(status, "phase", "Converting");
+    assert_int_equal(cluster->ops->write_status(cluster, status, &err), -1);
+    assert_null(json_path(cluster->ops->job(cluster), "status"));
+    assert_int_equal(cluster_local_set_parallelism(world.local, 9, &err), -1);
+    assert_int_equal(json_path(cluster->ops->job(cluster), "spec.parallelism")->valueint, 2);
+    world_create(&world, &id, NULL, name);
+    assert_int_equal(cluster_local_step(world.local, clock_unix_ms(), &next_ms, &err), -1);
+    assert_string_equal(text_at(world_pod(&world, name), "status.phase"), "Pending");
+    CHECK_OK(file_remove_tree(path, &err), err);
+    world_until(&world, name, "Running"); /* and is done once it can */
+    world_clear(&world);
+}
+
+static void the_stored_job_can_be_changed(void **state)
+{
+    struct world world;
+    struct cluster *cluster;
+    struct err err;
+
+    (void)state;
+    world_init(&world, "");
+    world_open(&world);
+    CHECK_OK(cluster_local_annotate(world.local, ANNOTATION_RETRY, "token:1", &err), err);
+    CHECK_OK(cluster_local_set_parallelism(world.local, 5, &err), err);
+    cluster = cluster_local_base(world.local);
+    assert_int_equal(json_path(cluster->ops->job(cluster), "spec.parallelism")->valueint, 5);
+    world_close(&world);
+    world_open(&world);
+    cluster = cluster_local_base(world.local);
+    assert_string_equal(cJSON_GetObjectItem(json_path(cluster->ops->job(cluster),
+                                                      "metadata.annotations"), ANNOTATION_RETRY)
+                            ->valuestring,
+                        "token:1");
+    world_clear(&world);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(pods_end_as_kubernetes_would_say),
+        cmocka_unit_test(a_deleted_pod_is_killed_after_its_grace_and_stays_until_it_is_released),
+        cmocka_unit_test(a_verdict_outlives_the_delete),
+        cmocka_unit_test(a_pod_over_its_deadline_fails_with_that_reason),
+        cmocka_unit_test(big_logs_neither_block_nor_get_lost),
+        cmocka_unit_test(what_a_worker_leaves_behind_is_killed),
+        cmocka_unit_test(a_worker_sees_its_environment_and_nothing_else),
+        cmocka_unit_test(a_pod_waits_for_its_secret),
+        cmocka_unit_test(a_worker_that_cannot_be_executed_is_a_start_error),
+        cmocka_unit_test(names_are_taken_once),
+        cmocka_unit_test(stopping_all_asks_first_and_counts_for_nothing),
+        cmocka_unit_test(when_the_owner_is_killed_its_children_die_and_the_next_one_knows),
+        cmocka_unit_test(one_folder_has_one_owner),
+        cmocka_unit_test(other_options_are_named_with_both_values),
+        cmocka_unit_test(long_differences_leave_room_for_the_advice),
+        cmocka_unit_test(another_build_is_refused_until_the_job_is_completed),
+        cmocka_unit_test(a_broken_store_says_so),
+        cmocka_unit_test(what_could_not_be_stored_did_not_happen),
+        cmocka_unit_test(the_stored_job_can_be_changed),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
