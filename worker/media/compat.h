@@ -8,6 +8,7 @@
 
 #include <libavcodec/avcodec.h>
 #include <libavformat/avformat.h>
+#include <libavutil/stereo3d.h>
 
 /* AVIO's write callback takes const bytes from libavformat 61 on. */
 #if LIBAVFORMAT_VERSION_MAJOR >= 61
@@ -29,6 +30,56 @@ static inline const uint8_t *compat_stream_side_data(const AVStream *stream,
     return data ? data->data : NULL;
 #else
     return av_stream_get_side_data(stream, type, size);
+#endif
+}
+
+/* Room for side data of an output stream, to be filled in; NULL without memory. */
+static inline uint8_t *compat_stream_side_data_new(AVStream *stream,
+                                                   enum AVPacketSideDataType type, size_t size)
+{
+#if LIBAVCODEC_VERSION_INT >= AV_VERSION_INT(60, 31, 100)
+    AVPacketSideData *data =
+        av_packet_side_data_new(&stream->codecpar->coded_side_data,
+                                &stream->codecpar->nb_coded_side_data, type, size, 0);
+
+    return data ? data->data : NULL;
+#else
+    return av_stream_new_side_data(stream, type, size);
+#endif
+}
+
+/* Caller frees with av_free; NULL without memory. */
+static inline AVStereo3D *compat_stereo3d_alloc(size_t *size)
+{
+#if LIBAVUTIL_VERSION_INT >= AV_VERSION_INT(59, 0, 100)
+    AVStereo3D *stereo = av_stereo3d_alloc_size(size);
+
+    if (stereo)
+        stereo->view = AV_STEREO3D_VIEW_PACKED;
+    return stereo;
+#else
+    *size = sizeof(AVStereo3D);
+    return av_stereo3d_alloc();
+#endif
+}
+
+/* Audio samples that a Matroska reader takes off the stored times (CodecDelay), as our muxer writes
+ * it: for Opus only in 5.1, which then forgets to add them; 7.1 adds them for every codec. */
+static inline int compat_matroska_delay(const AVCodecParameters *par)
+{
+#if LIBAVFORMAT_VERSION_MAJOR >= 61
+    return par->initial_padding;
+#else
+    return par->codec_id == AV_CODEC_ID_OPUS ? par->initial_padding : 0;
+#endif
+}
+static inline int compat_matroska_delay_missing(const AVCodecParameters *par)
+{
+#if LIBAVFORMAT_VERSION_MAJOR >= 61
+    (void)par;
+    return 0;
+#else
+    return compat_matroska_delay(par);
 #endif
 }
 #endif

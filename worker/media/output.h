@@ -31,8 +31,22 @@ int media_output_video(struct media_output *output, struct media_packet *packet,
                        struct err *err);
 /* The rest of the copied streams and the trailer. */
 int media_output_finish(struct media_output *output, struct err *err);
+/* After a failed _finish: the moov did not fit into moov_bytes; write again with more. */
+bool media_output_outgrown(const struct media_output *output);
 /* Packets written for plan->copies[i]; for the report and the checks. */
 int64_t media_output_copied(const struct media_output *output, size_t copy);
+
+/* The video as it was written, on the container's own clock and in the order of the file. What a
+ * reader of the file must find again (readback.h). */
+struct media_output_times {
+    int64_t packets;
+    uint32_t pts_crc; /* CRC-32 of the pts as little-endian int64 */
+    int64_t first_pts, last_end; /* smallest pts; largest pts + duration */
+};
+struct media_output_times media_output_times(const struct media_output *output);
+/* Upper bound of everything in a moov that does not grow with the packets: tags, titles, cover
+ * pictures, decoder headers. */
+uint64_t media_output_fixed_bytes(struct media_source *source, struct segment_reader *first);
 /* Can the container take this codec as it is ('y'), converted ('c'), or not ('n')? For plan. */
 char media_output_takes(const char *container, char type, const char *codec);
 #endif

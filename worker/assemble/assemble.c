@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "common/clock.h"
+#include "common/failpoint.h"
+#include "worker/assemble/join.h"
+
+#include <string.h>
+#include <strings.h>
+
+static const char *container_of_output(const char *uri)
+{
+    static const struct {
+        const char *extension, *container;
+    } known[] = { { ".mp4", "mp4" },      { ".m4v", "mp4" },       { ".mov", "mov" },
+                  { ".mkv", "matroska" }, { ".mk3d", "matroska" } };
+    const char *dot = strrchr(uri, '.');
+
+    for (size_t i = 0; dot && i < sizeof(known) / sizeof(known[0]); i++)
+        if (strcasecmp(dot, known[i].extension) == 0)
+            return known[i].container;
+    return NULL;
+}
+
+static void fill_record(const struct job *job, struct record *record, const struct plan *plan,
+                        const struct done *done)
+{
+    memcpy(record->uid, job->uid, sizeof(record->uid));
+    record->id = job->id;
+    record->frames = done->frames;
+    record->bytes = done->bytes;
+    record->duration_ms = done->duration_ms;
+    record->segments = plan->segment_count;
+    memcpy(record->sha256, done->sha256, sizeof(record->sha256));
+}
+
+/* 1: an earlier attempt published this very film; 0: not yet; -1: something else is there. */
+static int find_published(const struct job *job, struct done *done, struct err *err)
+{
+    const struct job_spec *spec = job->spec;
+    AUTO(store_reader) struct store_reader *there = NULL;
+    int rc;
+
+    if (store_reader_open_uri(&there, spec->output_uri, "output", err) < 0)
+        return err->code == ERR_NOT_FOUND ? 0 : -1;
+    rc = done_load(done, job->store, err);
+    if (rc < 0 && err->code != ERR_NOT_FOUND && err->code != ERR_INTERNAL)
+        return -1;
+    if (rc == 0) {
+        rc = done_is_published(done, spec->output_uri, err);
+        if (rc != 0)
+            return rc;
+    }
+    if (spec->overwrite)
+        return 0;
+    return err_set(err, ERR_CONFIG, "output exists: %s; --overwrite replaces it",
+                   spec->output_uri);
+}
+
+static int publish(struct job *job, struct store_writer *writer, const struct done *done,
+                   struct err *err)
+{
+    struct done found;
+    int rc;
+
+    if (done_save(done, job->store, err) < 0)
+        return -1;
+    if (FP("assemble.before_publish"))
+        return err_set(err, ERR_INTERNAL, "failpoint assemble.before_publish");
+    if (job->report)
+        report_step(job->report, "publish");
+    if (store_writer_commit(writer, NULL, err) == 0)
+        return 0;
+    if (err->code != ERR_CONFLICT)
+        return -1;
+    rc = find_published(job, &found, err); /* another attempt of ours may have been first */
+    if (rc == 0)
+        return err_set(err, ERR_DEPENDENCY, "%s came and went", job->spec->output_uri);
+    return rc > 0 ? 0 : -1;
+}
+
+int assemble_run(struct job *job, struct record *record, struct err *err)
+{
+    AUTO(plan) struct plan *plan = NULL;
+    AUTO(parts) struct parts *parts = NULL;
+    AUTO(store_writer) struct store_writer *writer = NULL;
+    struct join_opts opts = { .job = job };
+    struct done done = { 0 };
+    int64_t started_us = clock_mono_us();
+    int rc;
+
+    if (FP("assemble.start"))
+        return err_set(err, ERR_INTERNAL, "failpoint assemble.start");
+    opts.container = container_of_output(job->spec->output_uri);
+    if (!opts.container)
+        return err_set(err, ERR_CONFIG, "%s: the output must end in .mp4, .mov or .mkv",
+                       job->spec->output_uri);
+    if (job_load_plan(job, &plan, err) < 0)
+        return -1;
+    rc = find_published(job, &done, err);
+    if (rc < 0)
+        return -1;
+    if (rc == 0) {
+        if (parts_load(&parts, job->store, plan, job->uid, err) < 0)
+            return -1;
+        opts.plan = plan;
+        opts.parts = parts;
+        if (join_run(&writer, &done, &opts, err) < 0 || publish(job, writer, &done, err) < 0)
+            return -1;
+    }
+    if (FP("assemble.after_publish"))
+        return err_set(err, ERR_INTERNAL, "failpoint assemble.after_publish");
+    fill_record(job, record, plan, &done);
+    record->wall_ms = (clock_mono_us() - started_us) / 1000;
+    return 0;
+}

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "worker/assemble/done.h"
+
+#include "common/json.h"
+#include "common/mem.h"
+
+#include <string.h>
+
+enum { MAX_BYTES = 1024, BLOCK_BYTES = 1 << 20 };
+
+int done_load(struct done *out, struct store *store, struct err *err)
+{
+    AUTO(cJSON) cJSON *doc = NULL;
+    AUTO_BUF struct buf text;
+    struct done done = { 0 };
+    int64_t bytes;
+
+    buf_init(&text, MAX_BYTES + 1);
+    if (store_get(store, DONE_KEY, MAX_BYTES, &text, err) < 0)
+        return -1;
+    if (json_parse(&doc, text.data ? text.data : "", text.len, err) < 0 ||
+        json_i64(&bytes, doc, "bytes", 1, INT64_MAX, err) < 0 ||
+        json_str(done.sha256, sizeof(done.sha256), doc, "sha256", err) < 0 ||
+        json_i64(&done.frames, doc, "frames", 1, INT64_MAX, err) < 0 ||
+        json_i64(&done.duration_ms, doc, "durationMs", 0, INT64_MAX, err) < 0) {
+        err->code = ERR_INTERNAL;
+        return err_wrap(err, "%s", DONE_KEY);
+    }
+    done.bytes = (uint64_t)bytes;
+    *out = done;
+    return 0;
+}
+
+int done_save(const struct done *done, struct store *store, struct err *err)
+{
+    AUTO(cJSON) cJSON *doc = cJSON_CreateObject();
+    AUTO_FREE char *text = NULL;
+
+    json_add_i64(doc, "bytes", (int64_t)done->bytes);
+    json_add_str(doc, "sha256", done->sha256);
+    json_add_i64(doc, "frames", done->frames);
+    json_add_i64(doc, "durationMs", done->duration_ms);
+    text = json_print(doc);
+    /* The last word counts: one of an attempt that never published is replaced. */
+    for (int i = 0; i < 3; i++) {
+        if (store_create(store, DONE_KEY, text, strlen(text), err) == 0)
+            return 0;
+        if (err->code != ERR_CONFLICT || store_remove(store, DONE_KEY, err) < 0)
+            return -1;
+    }
+    return err_set(err, ERR_DEPENDENCY, "%s is being written by another attempt", DONE_KEY);
+}
+
+static int hash_file(struct store_reader *reader, char hex[HASH_HEX_SIZE], struct err *err)
+{
+    AUTO_FREE uint8_t *block = xmalloc(BLOCK_BYTES);
+    struct hash *hash = hash_new();
+    uint64_t at = 0;
+    size_t got = 1;
+    int rc = 0;
+
+    while (rc == 0 && got > 0) {
+        rc = store_reader_read(reader, at, block, BLOCK_BYTES, &got, err);
+        if (rc == 0)
+            hash_update(hash, block, got);
+        at += got;
+    }
+    hash_final(hash, hex);
+    hash_free(hash);
+    return rc;
+}
+
+int done_is_published(const struct done *done, const char *uri, struct err *err)
+{
+    AUTO(store_reader) struct store_reader *reader = NULL;
+    char hex[HASH_HEX_SIZE];
+
+    if (store_reader_open_uri(&reader, uri, "output", err) < 0)
+        return err->code == ERR_NOT_FOUND ? 0 : -1;
+    if (store_reader_stat(reader)->size != done->bytes)
+        return 0;
+    if (hash_file(reader, hex, err) < 0)
+        return -1;
+    return strcmp(hex, done->sha256) == 0;
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * done.h - assemble.json in the work store: what the output will be, written just before it is
+ * published. An attempt that finds that very file at the output's place has nothing left to do.
+ */
+#ifndef WORKER_ASSEMBLE_DONE_H
+#define WORKER_ASSEMBLE_DONE_H
+
+#include "common/hash.h"
+#include "worker/store/store.h"
+
+#include <stdint.h>
+
+#define DONE_KEY "assemble.json"
+
+struct done {
+    uint64_t bytes;
+    char sha256[HASH_HEX_SIZE];
+    int64_t frames, duration_ms;
+};
+
+/* ERR_NOT_FOUND: there is none. */
+int done_load(struct done *out, struct store *store, struct err *err);
+int done_save(const struct done *done, struct store *store, struct err *err);
+/* 1: the file at uri is that output; 0: it is another, or there is none; -1. */
+int done_is_published(const struct done *done, const char *uri, struct err *err);
+#endif

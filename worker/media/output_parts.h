@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * output_parts.h - what the files of the output share: the I/O over a store_writer, one copied
+ * stream, and the muxer's state. For output*.c and readback.c only.
+ */
+#ifndef WORKER_MEDIA_OUTPUT_PARTS_H
+#define WORKER_MEDIA_OUTPUT_PARTS_H
+
+#include "worker/media/av.h"
+#include "worker/media/output.h"
+#include "worker/media/output_sub.h"
+
+#define OUTPUT_RUN_MS    500      /* MP4: a copied track is written in runs this long */
+#define OUTPUT_RUN_BYTES 0x80000  /* or this large */
+
+/* output_io.c: large blocks, a gap left by a seek is filled with zeros. */
+struct output_io;
+int output_io_open_write(struct output_io **out, struct store_writer *writer, struct err *err);
+/* Reads back what was written. on_block (may be NULL) sees every byte of the file once, in order,
+ * whatever order it is read in; output_io_rest brings it to the end. */
+typedef void output_block_fn(void *ctx, const void *data, size_t len);
+int output_io_open_read(struct output_io **out, struct store_writer *writer,
+                        output_block_fn *on_block, void *ctx, struct err *err);
+int output_io_rest(struct output_io *io, struct err *err);
+void output_io_free(struct output_io *io);
+AUTO_DEFINE(output_io, struct output_io *, output_io_free)
+AVIOContext *output_io_avio(const struct output_io *io);
+/* The store's own error where there is one, else libav's words for rc. Always -1. */
+int output_io_fail(const struct output_io *io, struct err *err, enum err_code code, int rc,
+                   const char *what);
+
+struct output_track { /* one of plan->copies, in that order */
+    AVStream *in, *out;      /* borrowed; out NULL: it went into the header */
+    struct output_sub *sub;  /* owned; when it is converted */
+    int64_t shift;           /* added to every time, ticks of out */
+    int64_t last_dts;        /* AV_NOPTS_VALUE before the first */
+    int64_t rescale_last;    /* state of av_rescale_delta */
+    int64_t packets;         /* written */
+    AVPacket **run;          /* owned; waiting to be written together */
+    size_t run_len, run_cap, run_bytes;
+};
+
+struct media_output {
+    AVFormatContext *ctx;        /* owned */
+    struct output_io *io;        /* owned; outlives ctx */
+    const struct plan *plan;     /* borrowed */
+    struct media_source *source; /* borrowed */
+    AVFormatContext *in;         /* borrowed from source */
+    enum layout layout;
+    bool mp4;                    /* MP4 or MOV; else Matroska */
+    bool header;                 /* written */
+    bool outgrown;
+    uint64_t moov_bytes;
+    AVStream *video;             /* borrowed from ctx; stream 0 */
+    int64_t video_shift;         /* ticks of video */
+    int64_t shift;               /* added to every time, in ticks of shift_tb */
+    AVRational shift_tb;
+    struct output_track *tracks; /* owned; plan->copy_count */
+    AVPacket *ahead;             /* owned; read from the source, waiting */
+    bool waiting, ended;
+    struct media_output_times times;
+};
+
+/* output_tracks.c */
+int output_tracks_add(struct media_output *output, struct err *err);      /* before the header */
+int output_tracks_start(struct media_output *output, struct err *err);    /* after the header */
+/* Everything of the copied streams up to time (in tb); INT64_MAX: to the end. */
+int output_tracks_pump(struct media_output *output, int64_t time, AVRational tb, struct err *err);
+void output_tracks_free(struct media_output *output);
+int output_write(struct media_output *output, AVPacket *packet, enum err_code code,
+                 struct err *err);
+
+/* output_marks.c: SAR, colour, HDR, 3D marks and tags of the video stream; global tags, chapters. */
+int output_marks_video(struct media_output *output, struct err *err);
+int output_marks_film(struct media_output *output, struct err *err);
+int output_marks_tags(AVDictionary **out, const AVDictionary *in, bool mp4, bool copied,
+                      struct err *err);
+
+/* output_times.c: where the film starts on the output's clock. */
+void output_times_note(struct media_output_times *times, int64_t pts, int64_t duration);
+void output_times_set_shift(struct media_output *output);
+int output_times_scale(struct ratio time_base); /* of an MP4 video track */
+int64_t output_times_shift(const struct media_output *output, AVRational tb);
+int output_times_movie_scale(const struct media_output *output);
+#endif
