@@ -69,7 +69,7 @@ static void check_moov(const char *name, const struct handmade *made, bool count
         "    sizes.append((kind, size)); at += size\n"
         "kinds = [k for k, _ in sizes]; d = dict(sizes[:3]); print(sizes)\n"
         "room = d[b'moov'] + d[b'free']\n"
-        "sys.exit(kinds[:3] != [b'ftyp', b'moov', b'free'] or room > 3 * d[b'moov'] + 200000)\n"
+        "sys.exit(kinds[:3] != [b'ftyp', b'moov', b'free'] or room > 8 * d[b'moov'] + 60000)\n"
         "\"";
 
     if (!strstr(made->spec.output_uri, ".mkv") && counted)
