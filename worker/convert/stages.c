@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The work of the four threads. A queue that does not take or give any more means that the others
+ * have ended: that is no failure of the stage that learns of it.
+ */
+#include "common/failpoint.h"
+#include "common/mem.h"
+#include "worker/convert/pipeline.h"
+
+#include <string.h>
+
+#define RING 64 /* frames that wait for their depth; more than any look-ahead */
+
+static int fail_here(struct err *err, const char *name)
+{
+    return err_set(err, ERR_INTERNAL, "failpoint %s", name);
+}
+
+int stage_decode(struct pipeline *p, struct pipeline_clock *clock, struct err *err)
+{
+    const struct plan_segment *segment = p->segment;
+    int64_t count = 0;
+
+    report_step(p->job->report, "decode");
+    while (!atomic_load(&p->stop)) {
+        AUTO(media_frame) struct media_frame *frame = NULL;
+        int64_t pts;
+
+        if (media_decoder_next(p->decoder, &frame, err) < 0)
+            return -1;
+        if (!frame)
+            break;
+        report_progress(p->job->report, 1);
+        count++;
+        if ((count == 1 && FP("convert.decode.first")) ||
+            (count == segment->frames / 2 && FP("convert.decode.mid")))
+            return fail_here(err, "convert.decode");
+        pts = media_frame_pts(frame);
+        if (pts >= segment->tail_pts)
+            break;
+        if (pts < segment->lead_pts)
+            continue;
+        if (pipeline_give(clock, p->decoded, frame) < 0)
+            return 0;
+        (void)TAKE(frame);
+    }
+    queue_close(p->decoded); /* changes nothing when all was told to stop */
+    return 0;
+}
+
+struct waiting {               /* for its depth */
+    struct media_frame *frame; /* owned; NULL when it only feeds the windows */
+    int64_t pts;
+};
+
+struct ring {
+    struct waiting waiting[RING];
+    size_t first, count;
+    struct deep_frame *spare; /* owned; a plane to fill next */
+};
+
+static void ring_clear(struct ring *ring)
+{
+    for (; ring->count > 0; ring->count--, ring->first++)
+        media_frame_unref(&ring->waiting[ring->first % RING].frame);
+    deep_frame_free(ring->spare);
+}
+
+static int ring_add(struct ring *ring, const struct plan_segment *segment,
+                    struct media_frame *frame, struct err *err)
+{
+    int64_t pts = media_frame_pts(frame);
+    struct waiting *waiting = &ring->waiting[(ring->first + ring->count) % RING];
+
+    if (ring->count == RING)
+        return err_set(err, ERR_INTERNAL, "the depth of %d frames is outstanding", RING);
+    waiting->pts = pts;
+    waiting->frame =
+        pts >= segment->start_pts && pts < segment->end_pts ? media_frame_ref(frame) : NULL;
+    ring->count++;
+    return 0;
+}
+
+static int make_spare(struct ring *ring, const struct depth *depth, struct err *err)
+{
+    struct deep_frame *deep;
+
+    if (ring->spare)
+        return 0;
+    deep = xcalloc(1, sizeof(*deep));
+    deep->depth.width = depth->width;
+    deep->depth.height = depth->height;
+    deep->depth.stride = (ptrdiff_t)depth->width * (ptrdiff_t)sizeof(uint16_t);
+    deep->depth.px = malloc((size_t)deep->depth.stride * (size_t)depth->height);
+    ring->spare = deep;
+    if (!deep->depth.px)
+        return err_set(err, ERR_NOMEM, "no memory for depth");
+    return 0;
+}
+
+/* Every depth that is ready meets its frame. *open: the next stage still takes them. */
+static int pop_ready(struct pipeline *p, struct pipeline_clock *clock, struct ring *ring,
+                     bool *open, struct err *err)
+{
+    for (;;) {
+        struct waiting *waiting = &ring->waiting[ring->first % RING];
+        struct deep_frame *deep;
+        bool ready;
+
+        if (make_spare(ring, p->depth, err) < 0 ||
+            p->depth->ops->pop(p->depth, &ring->spare->depth, &ready, err) < 0)
+            return -1;
+        if (!ready)
+            return 0;
+        if (ring->count == 0)
+            return err_set(err, ERR_INTERNAL, "a depth too many");
+        ring->first = (ring->first + 1) % RING;
+        ring->count--;
+        if (!waiting->frame)
+            continue;
+        deep = TAKE(ring->spare);
+        deep->frame = TAKE(waiting->frame);
+        if (pipeline_give(clock, p->deep, deep) < 0) {
+            deep_frame_free(deep);
+            *open = false;
+            return 0;
+        }
+    }
+}
+
+static int push_depth(struct pipeline *p, struct ring *ring, struct media_frame *frame,
+                      struct err *err)
+{
+    struct image image;
+
+    if (!frame)
+        return p->depth->ops->flush(p->depth, err);
+    if (ring_add(ring, p->segment, frame, err) < 0)
+        return -1;
+    if (p->depth_film)
+        depth_video_at(p->depth_film, media_frame_pts(frame));
+    image = media_frame_image(frame);
+    return p->depth->ops->push(p->depth, &image, err);
+}
+
+/* Nothing that the segment owns is still to come. */
+static bool is_served(const struct ring *ring, const struct plan_segment *segment)
+{
+    return ring->count > 0 && ring->waiting[ring->first % RING].pts >= segment->end_pts;
+}
+
+static int run_depth(struct pipeline *p, struct pipeline_clock *clock, struct ring *ring,
+                     struct err *err)
+{
+    bool open = true, more = true;
+
+    while (open && more && !is_served(ring, p->segment)) {
+        AUTO(media_frame) struct media_frame *frame = NULL;
+        void *item;
+
+        if (pipeline_take(clock, p->decoded, &item) < 0)
+            return 0;
+        frame = item;
+        more = frame != NULL;
+        if (push_depth(p, ring, frame, err) < 0 || pop_ready(p, clock, ring, &open, err) < 0)
+            return -1;
+        report_progress(p->job->report, 1);
+    }
+    if (open && !more && ring->count > 0)
+        return err_set(err, ERR_INTERNAL, "the depth of %zu frames from pts %lld did not come",
+                       ring->count, (long long)ring->waiting[ring->first % RING].pts);
+    queue_close(p->decoded);
+    queue_close(p->deep);
+    return 0;
+}
+
+int stage_depth(struct pipeline *p, struct pipeline_clock *clock, struct err *err)
+{
+    struct ring ring = { .count = 0 };
+    int rc = run_depth(p, clock, &ring, err);
+
+    ring_clear(&ring);
+    return rc;
+}
+
+int stage_warp(struct pipeline *p, struct pipeline_clock *clock, struct err *err)
+{
+    for (;;) {
+        AUTO(deep_frame) struct deep_frame *deep = NULL;
+        AUTO(media_frame) struct media_frame *packed = NULL;
+        struct image in, out;
+        void *item;
+
+        if (pipeline_take(clock, p->deep, &item) < 0)
+            return 0;
+        deep = item;
+        if (!deep)
+            break;
+        if (media_frame_new(&packed, p->plan->packed_width, p->plan->packed_height,
+                            p->plan->video.bit_depth, err) < 0)
+            return -1;
+        in = media_frame_image(deep->frame);
+        out = media_frame_image(packed);
+        warp_frame(p->warp, &out, &in, &deep->depth);
+        media_frame_set_pts(packed, media_frame_pts(deep->frame));
+        report_progress(p->job->report, 1);
+        if (pipeline_give(clock, p->warped, packed) < 0)
+            return 0;
+        (void)TAKE(packed);
+    }
+    queue_close(p->warped);
+    return 0;
+}
+
+/* What the encoder has ready is written, and decoded again. */
+static int drain_encoder(struct pipeline *p, struct err *err)
+{
+    for (;;) {
+        AUTO(media_packet) struct media_packet *packet = NULL;
+
+        if (media_encoder_receive(p->encoder, &packet, err) < 0)
+            return -1;
+        if (!packet || atomic_load(&p->stop))
+            return 0;
+        if (segment_writer_write(p->writer, packet, err) < 0 ||
+            media_checker_feed(p->checker, packet, err) < 0)
+            return -1;
+        report_progress(p->job->report, 1 + (int64_t)media_packet_size(packet));
+    }
+}
+
+static void count_frame(struct pipeline *p, int64_t pts)
+{
+    uint8_t bytes[8];
+
+    if (p->frames == 0)
+        p->first_pts = pts;
+    else if (pts - p->last_pts > p->gap) {
+        p->gap = pts - p->last_pts;
+        p->gap_pts = p->last_pts;
+    }
+    p->last_pts = pts;
+    p->frames++;
+    for (int i = 0; i < 8; i++)
+        bytes[i] = (uint8_t)((uint64_t)pts >> (8 * i));
+    p->pts_crc = hash_crc32(p->pts_crc, bytes, sizeof(bytes));
+}
+
+static int finish_encode(struct pipeline *p, struct err *err)
+{
+    report_step(p->job->report, "finish");
+    if (media_encoder_send(p->encoder, NULL, err) < 0 || drain_encoder(p, err) < 0 ||
+        media_checker_feed(p->checker, NULL, err) < 0)
+        return -1;
+    if (FP("convert.trailer"))
+        return fail_here(err, "convert.trailer");
+    return segment_writer_finish(p->writer, err);
+}
+
+int stage_encode(struct pipeline *p, struct pipeline_clock *clock, struct err *err)
+{
+    for (;;) {
+        AUTO(media_frame) struct media_frame *frame = NULL;
+        void *item;
+
+        if (pipeline_take(clock, p->warped, &item) < 0)
+            return 0;
+        frame = item;
+        if (!frame)
+            break;
+        if (p->frames == 0)
+            report_step(p->job->report, "encode");
+        media_checker_expect(p->checker, frame);
+        count_frame(p, media_frame_pts(frame));
+        if (p->frames == p->segment->frames / 2 && FP("convert.encode.mid"))
+            return fail_here(err, "convert.encode.mid");
+        if (media_encoder_send(p->encoder, frame, err) < 0 || drain_encoder(p, err) < 0)
+            return -1;
+        report_frames(p->job->report, p->frames, p->segment->frames);
+    }
+    return finish_encode(p, err);
+}
