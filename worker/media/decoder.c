@@ -19,6 +19,7 @@ struct media_decoder {
     int64_t from;      /* of the keyframe sought; AV_NOPTS_VALUE once a frame came */
     int64_t second;    /* in the stream's time base */
     int near_tries;
+    bool clean; /* a whole picture came since the film's start or the seek */
     bool at_start, ordinals;
     int64_t packets;
     int64_t damaged;
@@ -45,6 +46,8 @@ static int open_codec(struct media_decoder *decoder, const struct media_decoder_
     decoder->ctx->pkt_timebase = media_rational(facts->time_base);
     decoder->ctx->thread_count = opts->threads;
     decoder->ctx->flags |= AV_CODEC_FLAG_UNALIGNED; /* crop exactly */
+    if (par->codec_id == AV_CODEC_ID_H264)
+        decoder->ctx->flags |= AV_CODEC_FLAG_OUTPUT_CORRUPT; /* judged here: see is_broken */
     rc = avcodec_open2(decoder->ctx, codec, NULL);
     if (rc < 0)
         return media_av_fail(err, ERR_INPUT, rc, "%s decoder", facts->codec);
@@ -108,7 +111,7 @@ int media_decoder_seek(struct media_decoder *decoder, int64_t pts, int64_t dts, 
     decoder->last = AV_NOPTS_VALUE;
     decoder->from = pts;
     decoder->near_tries = 0;
-    decoder->at_start = false;
+    decoder->at_start = decoder->clean = false;
     if (media_source_seek(decoder->source, decoder->stream, pts, dts, err) < 0)
         return -1;
     if (media_source_found_hidden(decoder->source))
@@ -184,20 +187,35 @@ static int64_t pts_of(const struct media_decoder *decoder)
     return decoder->last == AV_NOPTS_VALUE ? 0 : decoder->last + 1;
 }
 
+/* H.264's decoder marks what it began without all references: leading pictures, pictures within an
+ * intra refresh. It also marks the last ones of a film behind an open GOP's keyframe, though these
+ * are whole: so the mark only counts until a first clean picture. And what it gives when there are
+ * no more packets it does not mark at all. */
+static bool is_broken(const struct media_decoder *decoder)
+{
+    bool doubtful = decoder->ctx->codec_id == AV_CODEC_ID_H264 && decoder->draining &&
+                    decoder->from != AV_NOPTS_VALUE;
+
+    return !decoder->clean && (doubtful || decoder->picture->flags & AV_FRAME_FLAG_CORRUPT);
+}
+
 /* May this frame be given? *again: decoding starts anew further back. */
 static int judge(struct media_decoder *decoder, int64_t pts, bool *give, bool *again,
                  struct err *err)
 {
+    bool sought = decoder->from != AV_NOPTS_VALUE;
+
     *again = *give = false;
-    if (decoder->from != AV_NOPTS_VALUE) {
-        if (pts < decoder->from)
-            return 0;
-        if (pts > decoder->from && !decoder->at_start && decoder->near_tries < NEAR_TRIES) {
-            *again = true;
-            return seek_further_back(decoder, err);
-        }
-        decoder->from = AV_NOPTS_VALUE;
+    if (sought && pts < decoder->from)
+        return 0;
+    if (sought && (pts > decoder->from || is_broken(decoder)) && !decoder->at_start) {
+        *again = true;
+        return seek_further_back(decoder, err);
     }
+    if (!sought && is_broken(decoder))
+        return 0;
+    decoder->clean = true;
+    decoder->from = AV_NOPTS_VALUE;
     *give = decoder->ordinals || decoder->last == AV_NOPTS_VALUE || pts > decoder->last;
     return 0;
 }

@@ -10,6 +10,8 @@
 
 #define TAG_TIME_BASE "stereojob_time_base"
 #define TAG_BASE      "stereojob_base"
+#define TAG_CODEC     "stereojob_codec" /* name and the film's tag for it, "prores 1852009571" */
+#define SURROGATE     AV_CODEC_ID_MPEG4 /* for codecs that NUT has no letters for */
 /* NUT wants 0 <= dts <= pts, dts ascending. Ours are the packets' ordinals, and every pts stands
  * this many ticks above its place; nobody reads the dts. */
 #define LIFT (1 << 24)
@@ -21,10 +23,13 @@ struct media_piece_writer {
     int64_t base, packets;
 };
 
-static int add_tags(struct media_piece_writer *piece)
+static int add_tags(struct media_piece_writer *piece, const AVCodecParameters *par)
 {
-    char text[64];
+    char text[96];
 
+    (void)snprintf(text, sizeof(text), "%s %u", avcodec_get_name(par->codec_id), par->codec_tag);
+    if (av_dict_set(&piece->ctx->metadata, TAG_CODEC, text, 0) < 0)
+        return -1;
     (void)snprintf(text, sizeof(text), "%" PRId64 "/%" PRId64, piece->time_base.num,
                    piece->time_base.den);
     if (av_dict_set(&piece->ctx->metadata, TAG_TIME_BASE, text, 0) < 0)
@@ -43,9 +48,9 @@ static int add_stream(struct media_piece_writer *piece, const AVStream *from, st
     rc = avcodec_parameters_copy(to->codecpar, from->codecpar);
     if (rc < 0)
         return media_av_fail(err, ERR_NOMEM, rc, "copying codec parameters");
-    if (av_codec_get_id(piece->ctx->oformat->codec_tag, to->codecpar->codec_tag) !=
-        to->codecpar->codec_id)
-        to->codecpar->codec_tag = 0; /* NUT's own */
+    to->codecpar->codec_tag = 0; /* NUT's own */
+    if (av_codec_get_tag(piece->ctx->oformat->codec_tag, to->codecpar->codec_id) == 0)
+        to->codecpar->codec_id = SURROGATE;
     to->time_base = media_rational(piece->time_base);
     to->sample_aspect_ratio = from->sample_aspect_ratio;
     return 0;
@@ -66,7 +71,7 @@ int media_piece_open(struct media_piece_writer **out, struct store_writer *write
     if (media_io_open_write(&piece->io, writer, false, err) < 0 ||
         add_stream(piece, film->streams[stream], err) < 0)
         return -1;
-    if (add_tags(piece) < 0)
+    if (add_tags(piece, film->streams[stream]->codecpar) < 0)
         return err_set(err, ERR_NOMEM, "no memory for tags");
     piece->ctx->pb = piece->io->avio;
     piece->ctx->flags |= AVFMT_FLAG_CUSTOM_IO | AVFMT_FLAG_BITEXACT;
@@ -120,13 +125,28 @@ int media_piece_finish(struct media_piece_writer *piece, struct err *err)
     return 0;
 }
 
+static int read_codec(struct media_piece *out, const char *text)
+{
+    const AVCodecDescriptor *descriptor;
+    char name[64];
+
+    if (sscanf(text, "%63s %u", name, &out->codec_tag) != 2)
+        return -1;
+    descriptor = avcodec_descriptor_get_by_name(name);
+    if (!descriptor)
+        return -1;
+    out->codec_id = (int)descriptor->id;
+    return 0;
+}
+
 int media_piece_facts(struct media_piece *out, const AVFormatContext *ctx)
 {
     const AVDictionaryEntry *tb = av_dict_get(ctx->metadata, TAG_TIME_BASE, NULL, 0);
     const AVDictionaryEntry *base = av_dict_get(ctx->metadata, TAG_BASE, NULL, 0);
+    const AVDictionaryEntry *codec = av_dict_get(ctx->metadata, TAG_CODEC, NULL, 0);
     struct media_piece piece;
 
-    if (!tb || !base ||
+    if (!tb || !base || !codec || read_codec(&piece, codec->value) < 0 ||
         sscanf(tb->value, "%" SCNd64 "/%" SCNd64, &piece.time_base.num, &piece.time_base.den) !=
             2 ||
         sscanf(base->value, "%" SCNd64, &piece.base) != 1 || piece.time_base.num < 1 ||

@@ -159,6 +159,8 @@ int media_source_open_piece(struct media_source **out, struct store_reader *read
     if (source->ctx->nb_streams != 1 ||
         media_piece_facts(&source->piece, source->ctx) < 0)
         return err_set(err, ERR_INTERNAL, "%s: not a piece of ours", what);
+    source->ctx->streams[0]->codecpar->codec_id = source->piece.codec_id;
+    source->ctx->streams[0]->codecpar->codec_tag = source->piece.codec_tag;
     source->indexed = true; /* no packets are read to find facts */
     if (collect(source, what, err) < 0)
         return -1;
@@ -201,10 +203,8 @@ const struct media_stream *media_source_stream(const struct media_source *source
 int media_source_video(const struct media_source *source)
 {
     for (int i = 0; i < source->stream_count; i++) {
-        const AVCodecParameters *par = source->ctx->streams[i]->codecpar;
-
-        if (source->streams[i].type == 'v' && avcodec_find_decoder(par->codec_id) &&
-            par->width > 0 && par->height > 0)
+        if (source->streams[i].type == 'v' &&
+            avcodec_find_decoder(source->ctx->streams[i]->codecpar->codec_id))
             return i;
     }
     return -1;

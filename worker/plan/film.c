@@ -162,11 +162,12 @@ static int read_film(struct film *film, struct err *err)
     if (complete_facts(film, err) < 0)
         return -1;
     video = film_video(film);
-    if (video->width < 2 || video->height < 2)
-        return err_set(err, ERR_INPUT, "%s: pictures of %dx%d", film->what, video->width,
-                       video->height);
     if (film->packet_count == 0)
         return err_set(err, ERR_INPUT, "%s: its video stream is empty", film->what);
+    if (video->width < 2 || video->height < 2)
+        return err_set(err, ERR_INPUT, "%s: its video (%s) does not say how large its pictures "
+                       "are (%dx%d): it cannot be decoded", film->what, video->codec,
+                       video->width, video->height);
     return 0;
 }
 

@@ -4,6 +4,8 @@
 #include "common/mem.h"
 #include "worker/media/piece.h"
 
+#include <string.h>
+
 #define MAX_OPEN 128 /* pieces that hold one packet: keyframes far apart make many */
 
 struct span {
@@ -36,12 +38,24 @@ static void cutter_auto_(struct cutter *cutter)
     free(cutter->spans);
 }
 
-static size_t first_packet(const struct film *film, const struct plan_segment *segment)
+/* The packet to seek to. */
+static size_t seek_packet(const struct film *film, const struct plan_segment *segment)
 {
     for (size_t i = 0; i < film->packet_count; i++)
         if (film->packets[i].pts == segment->seek_pts && film->packets[i].key)
             return i;
     return 0;
+}
+
+/* H.264's keyframes may be the beginning of an intra refresh only: the decoder finds that out and
+ * goes back to the one before, so that has to be there. */
+static size_t first_packet(const struct film *film, size_t seek)
+{
+    if (strcmp(film_video(film)->codec, "h264") != 0)
+        return seek;
+    while (seek > 0 && !film->packets[--seek].key)
+        ;
+    return seek;
 }
 
 /* Up to the last packet, in decode order, that is shown before the tail ends, and what belongs to
@@ -71,6 +85,15 @@ static void place_base(struct span *span, const struct film *film)
             least = film->packets[i].pts;
     }
     span->base = (least == INT64_MAX ? 0 : least) - hidden;
+}
+
+static int64_t hidden_between(const struct film *film, size_t first, size_t behind)
+{
+    int64_t count = 0;
+
+    for (size_t i = first; i < behind; i++)
+        count += !film->packets[i].shown;
+    return count;
 }
 
 static int span_open(struct span *span, struct store *store, const char *key,
@@ -175,14 +198,16 @@ int plan_write_pieces(const struct job *job, const struct film *film, struct pla
     for (uint32_t i = 0; i < cutter.count; i++) {
         struct span *span = &cutter.spans[i];
         char key[NAME_KEY_SIZE];
+        size_t seek;
 
         name_piece(key, &job->id, i);
         plan->piece[i] = xstrdup(key);
-        span->first = first_packet(film, &plan->segments[i]);
-        span->last = last_packet(film, &plan->segments[i], span->first);
+        seek = seek_packet(film, &plan->segments[i]);
+        span->first = first_packet(film, seek);
+        span->last = last_packet(film, &plan->segments[i], seek);
         place_base(span, film);
-        if (!film->packets[span->first].shown && !film->restamped)
-            plan->segments[i].seek_pts = span->base; /* as span_write calls it */
+        if (!film->packets[seek].shown && !film->restamped) /* as span_write will call it */
+            plan->segments[i].seek_pts = span->base + hidden_between(film, span->first, seek);
     }
     return copy_packets(&cutter, job, film, plan, err);
 }

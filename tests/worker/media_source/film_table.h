@@ -47,6 +47,7 @@ static const struct film_row long_films[] = {
     { .name = "h264.flv", .seen = FULL, .frames = 50 },
     { .name = "h264.nut", .seen = FULL, .frames = 50 },
     { .name = "cut_anywhere.ts", .seen = FULL },
+    { .name = "cut_mpeg2.ts", .seen = FULL },
     { .name = "refresh.mp4", .seen = INDEX, .frames = 50 },
     { .name = "interlaced.mp4", .seen = INDEX, .frames = 50 },
     { .name = "h264_10.mp4", .seen = INDEX, .frames = 50 },

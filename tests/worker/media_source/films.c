@@ -31,8 +31,8 @@ size_t film_probe(int64_t **out, const char *name, const char *options, int stre
         char *end;
         long long pts = strtoll(line, &end, 10);
 
-        if (end != line && count < FRAMES_MAX)
-            (*out)[count++] = pts;
+        if (count < FRAMES_MAX && (end != line || strncmp(line, "N/A", 3) == 0))
+            (*out)[count++] = end != line ? pts : TOOL_KNOWS_NOT;
     }
     assert_int_equal(pclose(pipe), 0);
     return count;

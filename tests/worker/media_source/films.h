@@ -14,6 +14,8 @@
 
 #define FILM_PATH_SIZE 512
 
+#define TOOL_KNOWS_NOT INT64_MIN /* "N/A": a film's last frame in AVI, MPEG-PS */
+
 /* In the folder of films; ends the test when it is not there. */
 void film_path(char out[FILM_PATH_SIZE], const char *name);
 /* The pts of every frame as `ffprobe -show_frames` lists them (best effort). Caller frees *out.

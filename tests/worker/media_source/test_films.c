@@ -37,11 +37,13 @@ static void frames_are_those_of_the_tool(const struct film_row *row, const struc
     else
         CHECK_INT(row->name, film->frame_count, count);
     for (size_t i = 0; i < film->frame_count && !row->unlike_tool; i++)
-        CHECK_INT(row->name, film->frames[i].pts, want[i]);
+        if (want[i] != TOOL_KNOWS_NOT)
+            CHECK_INT(row->name, film->frames[i].pts, want[i]);
     assert_true(film->end > film->frames[film->frame_count - 1].pts);
 }
 
-static struct media_decoder *decoder_of(const struct plan *plan, struct media_source *source)
+static struct media_decoder *decoder_of(const struct plan *plan, struct media_source *source,
+                                        bool ordinals)
 {
     struct media_decoder_opts opts = {
         .stream = plan->pieces ? 0 : plan->video.stream,
@@ -50,6 +52,7 @@ static struct media_decoder *decoder_of(const struct plan *plan, struct media_so
         .rotation = plan->video.rotation,
         .width = plan->video.width,
         .height = plan->video.height,
+        .ordinals = ordinals,
     };
     struct media_decoder *decoder;
     struct err err;
@@ -78,7 +81,11 @@ static void compare_segment(const char *name, const struct plan_segment *segment
         owned += got[i].pts >= segment->start_pts && got[i].pts < segment->end_pts;
         at++;
     }
-    CHECK_INT(name, owned, segment->frames);
+    if (owned != (size_t)segment->frames)
+        fail_msg("[%s] segment at %lld (seek %lld/%lld, tail %lld): %zu of %lld frames", name,
+                 (long long)segment->start_pts, (long long)segment->seek_pts,
+                 (long long)segment->seek_dts, (long long)segment->tail_pts, owned,
+                 (long long)segment->frames);
     assert_true(at == whole_count || whole[at].pts >= segment->tail_pts);
 }
 
@@ -92,7 +99,7 @@ static size_t decode_whole(struct picture **out, const struct film *film, const 
 
     seekable.pieces = false;
     CHECK_OK(film_source(film, &source, &err), err);
-    decoder = decoder_of(&seekable, source);
+    decoder = decoder_of(&seekable, source, film->restamped);
     return film_decode(out, decoder, INT64_MAX);
 }
 
@@ -111,7 +118,7 @@ static void segments_by_seeking(const struct film *film, const struct plan *plan
     struct err err;
 
     CHECK_OK(film_source(film, &source, &err), err);
-    decoder = decoder_of(plan, source);
+    decoder = decoder_of(plan, source, false);
     for (uint32_t i = plan->segment_count; i-- > 0;) {
         const struct plan_segment *segment = &plan->segments[i];
         AUTO_FREE struct picture *got = NULL;
@@ -152,7 +159,7 @@ static void segments_by_pieces(const struct film *film, struct plan *plan,
 
         CHECK_OK(store_reader_open(&reader, store, plan->piece[i], &err), err);
         CHECK_OK(media_source_open_piece(&source, reader, film->what, &err), err);
-        decoder = decoder_of(plan, source);
+        decoder = decoder_of(plan, source, false);
         CHECK_OK(media_decoder_seek(decoder, segment->seek_pts, segment->seek_dts, &err), err);
         count = film_decode(&got, decoder, segment->tail_pts);
         compare_segment(film->what, segment, whole, whole_count, got, count);
@@ -182,7 +189,8 @@ static void every_cut_gives_its_frames(const struct film *film)
     check_whole(film, whole, count);
     restamp(film, whole, count);
     if (!plan->pieces) {
-        CHECK_INT(film->what, plan->segment_count, film->frame_count);
+        if (!film_is_vfr(film)) /* parts of one length may fall on one frame */
+            CHECK_INT(film->what, plan->segment_count, film->frame_count);
         segments_by_seeking(film, plan, whole, count);
     }
     segments_by_pieces(film, pieces, whole, count);
