@@ -289,6 +289,7 @@ static void enter_phase(struct pass *pass)
             pass_wake(pass, deadline_ms(pass));
         return;
     }
+    pass->wake_ms = 0; /* what was asked for while it still ran */
     if (next->phase == pass->was->phase && !pass->restarted)
         return;
     if (phase_is_active(pass->was->phase) && !pass->restarted)
