@@ -102,10 +102,10 @@ static void unknown(struct fields_check *check, const char *parent, const char *
             names[count++] = row;
     }
     near = suggest_nearest(name, names, count);
-    if (near)
-        fields_problem(check, path, "unknown field; did you mean %s?", near);
-    else if (elsewhere)
+    if (elsewhere)
         fields_problem(check, path, "unknown field; did you mean %s?", elsewhere->path);
+    else if (near)
+        fields_problem(check, path, "unknown field; did you mean %s?", near);
     else
         fields_problem(check, path, "unknown field");
 }

@@ -55,7 +55,7 @@ const struct field *fields_find_flag(const char *flag); /* without dashes; NULL 
 /* All problems of one document at once. */
 struct fields_report {
     struct fields_problem {
-        char text[400]; /* "line 7, column 5: spec.segment.second: unknown field; did you mean ..." */
+        char text[400]; /* "line 7, column 5: spec.segment.second: unknown field; did you mean X" */
     } *problems;        /* owned */
     size_t count;
     char **notes; /* owned: "spec.resources: means nothing on one machine; ignored" */
@@ -74,7 +74,7 @@ int fields_check(const cJSON *job, const struct yaml_places *places, bool local,
 /* Puts every default of the table into job where its parent makes sense. */
 void fields_default(cJSON *job);
 /* One CLI value into job at the field's path: kebab-case enums, numbers, booleans.
- * ERR_CONFIG: "--layout: 'fullsbs' is not one of full-sbs, half-sbs, ...; did you mean full-sbs?" */
+ * ERR_CONFIG: "--layout: 'fullsbs' is not one of full-sbs, half-sbs; did you mean full-sbs?" */
 int fields_set_flag(cJSON *job, const struct field *field, const char *value, struct err *err);
 /* CamelCase <-> kebab-case: "FullSBS" <-> "full-sbs". out size >= 2 x strlen. */
 void fields_kebab(char *out, size_t size, const char *camel);

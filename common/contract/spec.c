@@ -18,12 +18,12 @@ struct reader {
 static const cJSON *get(struct reader *reader, const char *path, const struct field **row)
 {
     const cJSON *value = reader->failed ? NULL : json_path(reader->job, path);
-    char why[FIELD_WHY_SIZE];
+    char why[FIELD_WHY_SIZE] = "is missing";
 
     *row = fields_find(path);
-    if (!value)
+    if (reader->failed || (!value && !(*row)->required && !(*row)->def))
         return NULL;
-    if (field_value_check(why, *row, value) == 0)
+    if (value && field_value_check(why, *row, value) == 0)
         return value;
     reader->failed = true;
     (void)err_set(reader->err, ERR_CONFIG, "%s: %s", path, why);
@@ -35,12 +35,8 @@ static void get_uri(struct reader *reader, char **out, const char *path)
     const struct field *row;
     const cJSON *value = get(reader, path, &row);
 
-    if (value) {
+    if (value)
         *out = xstrdup(value->valuestring);
-    } else if (!reader->failed && row->required) {
-        reader->failed = true;
-        (void)err_set(reader->err, ERR_CONFIG, "%s: is missing", path);
-    }
 }
 
 static void get_text(struct reader *reader, char *out, size_t size, const char *path)
