@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * parallax.h - strength and screen plane as fixed point. conversion 2.1 for the equations.
+ */
+#ifndef WORKER_STEREO_PARALLAX_H
+#define WORKER_STEREO_PARALLAX_H
+
+#include "worker/stereo/ops.h"
+#include "worker/stereo/warp.h"
+
+/* The shift of one synthetic eye: half of the parallax when both eyes are made. gain is 0 when
+ * nothing moves. */
+struct parallax parallax_from(const struct warp_opts *opts);
+
+/* Q8 pixels that one pixel of this depth moves. */
+static inline int32_t parallax_shift(uint16_t depth, struct parallax p)
+{
+    return (int32_t)((depth * p.gain) >> p.bits) - p.zero;
+}
+#endif

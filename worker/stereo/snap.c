@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "worker/stereo/snap.h"
+
+#include <stdbool.h>
+#include <stdlib.h>
+
+#ifndef SLOPE_RADIUS
+#define SLOPE_RADIUS 2
+#endif
+// /* cells: 25 samples for a line through them */
+#ifndef LUMA_NOISE
+#define LUMA_NOISE 16
+#endif
+// /* 10-bit steps: contrast below this tells nothing about depth */
+#define SLOPE_MAX    (1 << 18)
+
+static const uint16_t *depth_row(const struct plane16 *p, int y)
+{
+    return (const uint16_t *)((const char *)p->px + y * p->stride);
+}
+
+static int clamp(int v, int low, int high)
+{
+    return v < low ? low : v > high ? high : v;
+}
+
+/* Least and greatest of 2 * radius + 1 rows around each. */
+static void extremes_down(uint16_t *low, uint16_t *high, const struct plane16 *depth, int radius)
+{
+    int w = depth->width, h = depth->height;
+
+    for (int y = 0; y < h; y++, low += w, high += w) {
+        int from = y - radius < 0 ? 0 : y - radius, to = y + radius >= h ? h - 1 : y + radius;
+        const uint16_t *row = depth_row(depth, from);
+
+        for (int x = 0; x < w; x++)
+            low[x] = high[x] = row[x];
+        for (int k = from + 1; k <= to; k++) {
+            row = depth_row(depth, k);
+            for (int x = 0; x < w; x++) {
+                low[x] = row[x] < low[x] ? row[x] : low[x];
+                high[x] = row[x] > high[x] ? row[x] : high[x];
+            }
+        }
+    }
+}
+
+/* The same across, straight into the cells of one row. */
+static void extremes_across(struct snap_cell *cells, const uint16_t *low, const uint16_t *high,
+                            int w, int radius)
+{
+    for (int x = 0; x < w; x++) {
+        int from = x - radius < 0 ? 0 : x - radius, to = x + radius >= w ? w - 1 : x + radius;
+        uint16_t least = low[x], most = high[x];
+
+        for (int k = from; k <= to; k++) {
+            least = low[k] < least ? low[k] : least;
+            most = high[k] > most ? high[k] : most;
+        }
+        cells[x].low = least;
+        cells[x].high = most;
+    }
+}
+
+/* The slope of the line depth = slope * luma + c through the cells around: covariance over
+ * variance, damped where luma hardly varies. */
+static int32_t slope_at(const struct plane16 *depth, const uint16_t *luma, int cx, int cy)
+{
+    int64_t n = 0, sum_d = 0, sum_l = 0, sum_dl = 0, sum_ll = 0, cov, var;
+    int w = depth->width, h = depth->height;
+
+    for (int dy = -SLOPE_RADIUS; dy <= SLOPE_RADIUS; dy++) {
+        int y = clamp(cy + dy, 0, h - 1);
+        const uint16_t *d = depth_row(depth, y), *l = luma + (size_t)y * (size_t)w;
+
+        for (int dx = -SLOPE_RADIUS; dx <= SLOPE_RADIUS; dx++) {
+            int x = clamp(cx + dx, 0, w - 1);
+
+            n++;
+            sum_d += d[x];
+            sum_l += l[x];
+            sum_dl += d[x] * l[x];
+            sum_ll += l[x] * l[x];
+        }
+    }
+    cov = n * sum_dl - sum_d * sum_l;
+    var = n * sum_ll - sum_l * sum_l + n * n * LUMA_NOISE * LUMA_NOISE;
+    return (int32_t)(cov * 256 / var);
+}
+
+void snap_cells(struct snap_cell *cells, const struct plane16 *depth, const uint16_t *luma,
+                int radius, int edge_min, uint16_t *scratch)
+{
+    int w = depth->width, h = depth->height;
+    uint16_t *low = scratch, *high = scratch + (size_t)w * (size_t)h;
+
+    extremes_down(low, high, depth, radius);
+    for (int y = 0; y < h; y++, cells += w, low += w, high += w) {
+        extremes_across(cells, low, high, w, radius);
+        for (int x = 0; x < w; x++) {
+            if (cells[x].high - cells[x].low < edge_min) {
+                cells[x].low = cells[x].high;
+                continue;
+            }
+            cells[x].slope_q8 = clamp(slope_at(depth, luma, x, y), -SLOPE_MAX, SLOPE_MAX);
+        }
+    }
+}
