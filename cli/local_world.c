@@ -42,8 +42,12 @@ static int tracking_open(struct local_world *world, struct view *view, struct er
 static void event_note(void *ctx, const char *reason, const char *message)
 {
     struct view *view = ctx;
+    enum phase phase;
     char text[600];
 
+    /* The views show phases themselves, and the end tells dead letters with their logs. */
+    if (phase_of_name(&phase, reason) == 0 || strcmp(reason, "DeadLetter") == 0)
+        return;
     (void)snprintf(text, sizeof(text), "%s: %s", reason, message);
     view->ops->note(view, text);
 }

@@ -13,6 +13,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#define PROGRAM "stereo-worker "
+
 static char *own_folder(void)
 {
     char path[PATH_MAX];
@@ -113,6 +115,7 @@ int worker_program_build(char **build, const char *path, struct err *err)
     line[strcspn(line, "\n")] = '\0';
     if (code != 0 || !line[0])
         return err_set(err, ERR_CONFIG, "%s --version ended with %d", path, code);
-    *build = xstrdup(line);
+    /* "stereo-worker BUILD": the build is what the worker compares. */
+    *build = xstrdup(strncmp(line, PROGRAM, strlen(PROGRAM)) == 0 ? line + strlen(PROGRAM) : line);
     return 0;
 }
