@@ -22,7 +22,7 @@ static int screen_width(void)
 static void block_clear(struct view *view)
 {
     if (view->lines > 0)
-        (void)printf("\033[%dA\033[J", view->lines);
+        (void)printf("\r\033[%dA\033[J", view->lines);
     view->lines = 0;
 }
 
