@@ -321,26 +321,31 @@ static void write_termination(const struct report *report, const char *text)
         (void)close(fd);
 }
 
+static void send_and_wait(struct report *report, char *text)
+{
+    int64_t deadline = clock_mono_us() + DONE_WAIT_MS * 1000;
+
+    (void)pthread_mutex_lock(&report->lock);
+    free(report->done);
+    report->done = text;
+    report->done_sent = false;
+    (void)pthread_cond_broadcast(&report->wake);
+    while (!report->done_sent && clock_mono_us() < deadline)
+        wait_until(&report->answered, &report->lock, deadline);
+    (void)pthread_mutex_unlock(&report->lock);
+}
+
 void report_done(struct report *report, const struct record *record)
 {
     AUTO_FREE char *text = NULL;
-    int64_t deadline = clock_mono_us() + DONE_WAIT_MS * 1000;
 
     if (!report)
         return;
     text = record_format(record, report->token_hex);
     (void)FP("report.before");
     write_termination(report, text);
-    if (!report->tracked)
-        return;
-    (void)pthread_mutex_lock(&report->lock);
-    free(report->done);
-    report->done = TAKE(text);
-    report->done_sent = false;
-    (void)pthread_cond_broadcast(&report->wake);
-    while (!report->done_sent && clock_mono_us() < deadline)
-        wait_until(&report->answered, &report->lock, deadline);
-    (void)pthread_mutex_unlock(&report->lock);
+    if (report->tracked)
+        send_and_wait(report, TAKE(text));
     (void)FP("report.after");
 }
 
