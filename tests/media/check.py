@@ -1,0 +1,412 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Is OUTPUT the 3D film of SOURCE? Reads both with ffmpeg's tools only; nothing of ours is asked.
+
+    check.py SOURCE OUTPUT --layout full-sbs [--frames N] [--seeks 10] [--dropped K]
+
+--frames N: the source's frames carry the barcodes 0..N-1 of film_gen (else they are not looked
+for). Prints what is wrong, one line each, and exits 1; prints nothing and exits 0 when all is well.
+"""
+import argparse
+import json
+import pathlib
+import random
+import re
+import struct
+import subprocess
+import sys
+from fractions import Fraction
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+import films  # noqa: E402
+
+LAYOUTS = ("full-sbs", "half-sbs", "full-tb", "half-tb", "left", "right", "depth")
+TAGS = ("title", "artist", "album", "comment", "date", "genre", "copyright")
+MARKS = {"full-sbs": "side by side", "half-sbs": "side by side", "full-tb": "top and bottom",
+         "half-tb": "top and bottom"}
+MS = Fraction(1, 1000)
+
+
+class Media:
+    """What ffprobe says of one file."""
+
+    def __init__(self, path):
+        self.path = str(path)
+        self.doc = probe(self.path, "-show_format", "-show_streams", "-show_chapters")
+        self.streams = self.doc["streams"]
+        self.video = next((s for s in self.streams if s["codec_type"] == "video" and
+                           not s["disposition"]["attached_pic"]), None)
+        if self.video is None:
+            raise ValueError(f"{path} has no video stream")
+        self.packets = {s["index"]: [] for s in self.streams}
+        for packet in probe(self.path, "-show_packets", "-show_entries",
+                            "packet=stream_index,pts,dts,duration,flags,size")["packets"]:
+            self.packets.setdefault(packet["stream_index"], []).append(packet)
+
+    def of_type(self, kind):
+        return [s for s in self.streams if s["codec_type"] == kind and
+                not s["disposition"]["attached_pic"]]
+
+    def covers(self):
+        return [s for s in self.streams if s["disposition"]["attached_pic"]]
+
+    def time(self, stream, ticks):
+        return Fraction(int(ticks)) * Fraction(stream["time_base"])
+
+    def frame_times(self):
+        """Presentation times of the frames that are shown, ascending, in seconds."""
+        shown = [p for p in self.packets[self.video["index"]] if "D" not in p["flags"]]
+        if any("pts" not in p for p in shown):  # AVI: what a player makes of it
+            return [self.time(self.video, p.get("pts", p.get("dts"))) for p in shown]
+        return sorted(self.time(self.video, p["pts"]) for p in shown)
+
+    def first_time(self, stream):
+        packets = self.packets[stream["index"]]
+        if not packets:
+            return None
+        first = packets[0]
+        return self.time(stream, first.get("pts", first.get("dts", 0)))
+
+    def is_mp4(self):
+        return "mp4" in self.doc["format"]["format_name"]
+
+    def is_mpeg_stream(self):
+        return self.doc["format"]["format_name"] in ("mpegts", "mpeg")
+
+
+def run(command, **kwargs):
+    return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False,
+                          **kwargs)
+
+
+def probe(path, *args):
+    done = run(["ffprobe", "-v", "error", "-of", "json", *args, path], text=True)
+    if done.returncode != 0:
+        raise ValueError(f"{path}: ffprobe: {done.stderr.strip()}")
+    return json.loads(done.stdout)
+
+
+def crop_of(layout, eye):
+    side = 0 if eye == "left" else 1
+    if layout.endswith("sbs"):
+        return f"crop=iw/2:ih:iw/2*{side}:0"
+    if layout.endswith("tb"):
+        return f"crop=iw:ih/2:0:ih/2*{side}"
+    return "null"
+
+
+def eye_size(media, layout):
+    width, height = media.video["width"], media.video["height"]
+    if layout.endswith("sbs"):
+        return width // 2, height
+    if layout.endswith("tb"):
+        return width, height // 2
+    return width, height
+
+
+def barcodes(path, size, filters, *before, extra=()):
+    """The frame numbers that are seen, None where one cannot be read."""
+    width, height = size
+    decode = subprocess.Popen(
+        ["ffmpeg", "-nostdin", "-v", "error", *before, "-i", path, "-map", "0:V:0", "-vf",
+         f"{filters},settb=1/25,setpts=N", "-fps_mode", "passthrough", "-enc_time_base", "1/25",
+         *extra, "-pix_fmt", "gray", "-f", "rawvideo", "-"], stdout=subprocess.PIPE)
+    read = run([films.tool("film_read"), f"{width}x{height}"], stdin=decode.stdout, text=True)
+    decode.stdout.close()
+    if decode.wait() != 0 or read.returncode not in (0, 1):
+        return []
+    return [None if line == "?" else int(line) for line in read.stdout.split()]
+
+
+def first_difference(got, want):
+    for i, (a, b) in enumerate(zip(got, want)):
+        if a != b:
+            return f"at {i}: {a}, want {b}"
+    return f"{len(got)}, want {len(want)}"
+
+
+def check_barcodes(out, layout, frames):
+    want = list(range(frames))
+    for eye in ("left", "right"):
+        if layout in ("left", "right") and eye == "right":
+            continue
+        got = barcodes(out.path, eye_size(out, layout), crop_of(layout, eye))
+        if got != want:
+            yield f"frames: {eye} eye: {first_difference(got, want)}"
+
+
+def check_times(source, out):
+    want, got = source.frame_times(), out.frame_times()
+    if len(want) != len(got):
+        yield f"times: {len(got)} frames, the source has {len(want)}"
+        return
+    shift = got[0] - want[0]
+    tolerance = 0 if out.is_mp4() else MS / 2
+    if not source.is_mpeg_stream() and not 0 <= shift + tolerance and want[0] >= 0:
+        yield f"times: the film starts {float(shift)} s off"
+    if out.is_mp4() and not source.is_mpeg_stream() and shift != 0 and want[0] >= 0:
+        yield f"times: the film starts {float(shift)} s off"
+    if not out.is_mp4() and abs(shift) > tolerance:
+        # Matroska knows no times before zero: all move when a sound starts there
+        least = min([t for s in source.of_type("audio") if (t := source.first_time(s)) is not None]
+                    + [want[0]])
+        if not source.is_mpeg_stream() and not (least < 0 and abs(shift + least) <= 2 * MS):
+            yield f"times: the film starts {float(shift)} s off"
+        shift = Fraction(round(shift * 1000), 1000)
+    for i, (a, b) in enumerate(zip(got, want)):
+        if abs(a - b - shift) > tolerance + (MS / 2 if tolerance and shift else 0):
+            yield f"times: frame {i} is {float(a - b - shift) * 1000:.4f} ms off"
+            return
+
+
+def check_dts(out):
+    last = None
+    for i, packet in enumerate(out.packets[out.video["index"]]):
+        dts = packet.get("dts")
+        if dts is None:
+            continue
+        if last is not None and int(dts) <= int(last) and out.is_mp4():
+            yield f"dts: packet {i} has {dts} after {last}"
+            return
+        if "pts" in packet and int(packet["pts"]) < int(dts):
+            yield f"dts: packet {i} has pts {packet['pts']} before dts {dts}"
+            return
+        last = dts
+
+
+def packet_hash(media, kind, index, bsf):
+    done = run(["ffmpeg", "-nostdin", "-v", "error", "-i", media.path, "-map", f"0:{kind}:{index}",
+                "-c", "copy", *(["-bsf", bsf] if bsf else []), "-f", "streamhash", "-hash", "md5",
+                "-"], text=True)
+    return done.stdout.strip().rpartition("=")[2] or done.stderr.strip()
+
+
+def subtitle_text(media, index):
+    done = run(["ffmpeg", "-nostdin", "-v", "error", "-i", media.path, "-map", f"0:s:{index}",
+                "-f", "webvtt", "-"], text=True)
+    return done.stdout.strip().splitlines()
+
+
+def check_copies(source, out, dropped):
+    for kind in ("audio", "subtitle"):
+        want, got = source.of_type(kind), out.of_type(kind)
+        if len(got) + dropped < len(want):
+            yield f"{kind}: {len(got)} streams, the source has {len(want)}"
+            continue
+        for i, (a, b) in enumerate(zip(want, got)):
+            if kind == "subtitle" and a["codec_name"] != b["codec_name"]:
+                if subtitle_text(source, i) != subtitle_text(out, i):
+                    yield f"subtitle {i}: other text or times after conversion"
+                continue
+            if a["codec_name"] != b["codec_name"]:
+                yield f"{kind} {i}: {b['codec_name']}, the source has {a['codec_name']}"
+                continue
+            bsf = "aac_adtstoasc" if source.is_mpeg_stream() and a["codec_name"] == "aac" else None
+            if kind == "subtitle":
+                if subtitle_text(source, i) != subtitle_text(out, i):
+                    yield f"subtitle {i}: other text or times"
+            elif packet_hash(source, "a", i, bsf) != packet_hash(out, "a", i, None):
+                yield f"audio {i}: other packets than the source's"
+    if len(out.covers()) + dropped < len(source.covers()):
+        yield "cover: the picture is lost"
+
+
+def check_sync(source, out):
+    """A/V offset: the first packet of each sound against the first frame."""
+    for i, (a, b) in enumerate(zip(source.of_type("audio"), out.of_type("audio"))):
+        want, got = source.first_time(a), out.first_time(b)
+        if want is None or got is None:
+            continue
+        off = (got - out.frame_times()[0]) - (want - source.frame_times()[0])
+        if abs(off) > MS:
+            yield f"sync: audio {i} is {float(off) * 1000:.3f} ms off"
+        last_a, last_b = source.packets[a["index"]][-1], out.packets[b["index"]][-1]
+        drift = (out.time(b, last_b["pts"]) - got) - (source.time(a, last_a["pts"]) - want)
+        if abs(drift) > 2 * MS:
+            yield f"sync: audio {i} drifts {float(drift) * 1000:.3f} ms"
+
+
+def check_tags(source, out, dropped):
+    want, got = source.doc["format"].get("tags", {}), out.doc["format"].get("tags", {})
+    want = {k.lower(): v for k, v in want.items()}
+    got = {k.lower(): v for k, v in got.items()}
+    for tag in TAGS:
+        if tag in want and want[tag] != got.get(tag):
+            yield f"tag {tag}: '{got.get(tag)}', the source has '{want[tag]}'"
+    for kind in ("video", "audio", "subtitle"):
+        pairs = list(zip(source.of_type(kind), out.of_type(kind)))
+        any_default = any(a["disposition"]["default"] for a, _ in pairs)
+        for i, (a, b) in enumerate(pairs if not dropped or kind == "video" else []):
+            la, lb = (s.get("tags", {}).get("language", "und") for s in (a, b))
+            if la != lb:
+                yield f"language of {kind} {i}: {lb}, the source has {la}"
+            # MP4 enables a first track where none is the default
+            if a["disposition"]["default"] != b["disposition"]["default"] and \
+                    not (out.is_mp4() and not any_default and i == 0):
+                yield f"disposition of {kind} {i}: default is {b['disposition']['default']}"
+            if not out.is_mp4() and a["disposition"]["forced"] != b["disposition"]["forced"]:
+                yield f"disposition of {kind} {i}: forced is {b['disposition']['forced']}"
+
+
+def check_chapters(source, out):
+    want, got = source.doc["chapters"], out.doc["chapters"]
+    shift = out.frame_times()[0] - source.frame_times()[0]
+    if len(want) != len(got):
+        yield f"chapters: {len(got)}, the source has {len(want)}"
+        return
+    for i, (a, b) in enumerate(zip(want, got)):
+        if a.get("tags", {}).get("title") != b.get("tags", {}).get("title"):
+            yield f"chapter {i}: title '{b.get('tags', {}).get('title')}'"
+        start = Fraction(b["start_time"]) - Fraction(a["start_time"]) - shift
+        if abs(start) > 2 * MS:
+            yield f"chapter {i}: starts {float(start) * 1000:.1f} ms off"
+
+
+def ratio(text):
+    if not text or text in ("N/A", "0:1"):
+        return Fraction(1)
+    num, den = text.split(":")
+    return Fraction(int(num), int(den))
+
+
+def rotation_of(stream):
+    for data in stream.get("side_data_list", []):
+        if "rotation" in data:
+            return int(data["rotation"])
+    return 0
+
+
+def check_picture(source, out, layout):
+    width, height = source.video["width"], source.video["height"]
+    sar = ratio(source.video.get("sample_aspect_ratio"))
+    if rotation_of(source.video) % 180:
+        width, height, sar = height, width, 1 / sar
+    width += width % 2
+    height += height % 2
+    want = {"full-sbs": (2 * width, height), "full-tb": (width, 2 * height)}.get(
+        layout, (width, height))
+    got = out.video["width"], out.video["height"]
+    if got != want:
+        yield f"size: {got[0]}x{got[1]}, want {want[0]}x{want[1]}"
+    sar *= {"half-sbs": Fraction(2), "half-tb": Fraction(1, 2)}.get(layout, 1)
+    seen = ratio(out.video.get("sample_aspect_ratio"))
+    if seen != sar:
+        yield f"SAR: {seen}, want {sar}"
+    for key in ("color_range", "color_space", "color_transfer", "color_primaries"):
+        told = source.video.get(key, "unknown")
+        if told not in ("unknown", "reserved") and out.video.get(key) != told:
+            yield f"{key}: {out.video.get(key)}, the source has {told}"
+
+
+def mark_of_video(out):
+    """The frame packing message inside H.264 and HEVC, without the container around it."""
+    raw = out.video["codec_name"]
+    bare = run(["ffmpeg", "-nostdin", "-v", "error", "-i", out.path, "-map", "0:V:0", "-c", "copy",
+                "-frames:v", "3", "-f", raw, "-"])
+    done = run(["ffmpeg", "-hide_banner", "-f", raw, "-i", "pipe:0", "-vf", "showinfo", "-frames:v",
+                "1", "-f", "null", "-"], input=bare.stdout)
+    seen = re.search(r"tereoscopic information: type - (side by side|top and bottom|\w+)",
+                     done.stderr.decode("utf-8", "replace"))
+    return seen.group(1) if seen else None
+
+
+def check_marks(out, layout):
+    want = MARKS.get(layout)
+    marks = [d.get("type") for d in out.video.get("side_data_list", [])
+             if d.get("side_data_type") == "Stereo 3D"]
+    brand = out.doc["format"].get("tags", {}).get("major_brand", "").strip()
+    if (marks[0] if marks else None) != want and not (brand == "qt" and not marks):
+        yield f"3D mark of the container: {marks}, want {want}"
+    if out.video["codec_name"] in ("h264", "hevc"):
+        seen = mark_of_video(out)
+        if seen != want:
+            yield f"3D mark of the video (SEI): {seen}, want {want}"
+
+
+def check_decodes(out):
+    done = run(["ffmpeg", "-nostdin", "-v", "warning", "-err_detect", "explode", "-i", out.path,
+                "-map", "0:V:0", "-map", "0:a?", "-fps_mode", "passthrough", "-enc_time_base",
+                "1:90000", "-f", "null", "-"], text=True)
+    if done.stderr.strip() or done.returncode:
+        yield f"decoding: {done.stderr.strip().splitlines()[0] if done.stderr else 'fails'}"
+
+
+def check_seeks(out, layout, frames, seeks, seed=1):
+    times = out.frame_times()
+    draw = random.Random(seed)
+    for _ in range(seeks):
+        n = draw.randrange(frames)
+        gap = times[n] - times[n - 1] if n else Fraction(1, 50)
+        at = max(times[n] - min(gap / 3, Fraction(1, 100)), Fraction(0))
+        got = barcodes(out.path, eye_size(out, layout), crop_of(layout, "left"),
+                       "-seek_timestamp", "1", "-ss", f"{float(at):.6f}",
+                       extra=("-frames:v", "1"))
+        if got != [n]:
+            yield f"seeking to frame {n} shows {got}"
+
+
+def boxes(path):
+    with open(path, "rb") as f:
+        at = 0
+        while True:
+            f.seek(at)
+            head = f.read(16)
+            if len(head) < 8:
+                return
+            size, kind = struct.unpack(">I4s", head[:8])
+            if size == 1:
+                size = struct.unpack(">Q", head[8:])[0]
+            yield kind.decode("latin1"), size
+            at += size if size else 1 << 62
+
+
+def check_front(out):
+    if out.is_mp4():
+        kinds = [kind for kind, _ in boxes(out.path)]
+        if "moov" not in kinds or kinds.index("moov") > kinds.index("mdat"):
+            yield f"moov: not before the media ({' '.join(kinds)})"
+
+
+def check(source, output, layout, frames=None, seeks=10, dropped=0):
+    """All that is wrong with output, as a list of sentences."""
+    a, b = Media(source), Media(output)
+    wrong = []
+    readable = frames is not None and layout != "depth"
+    wrong += check_times(a, b)
+    wrong += check_dts(b)
+    if readable:
+        wrong += check_barcodes(b, layout, frames)
+    wrong += check_copies(a, b, dropped)
+    wrong += check_sync(a, b)
+    wrong += check_tags(a, b, dropped)
+    wrong += check_chapters(a, b)
+    wrong += check_picture(a, b, layout)
+    wrong += check_marks(b, layout)
+    wrong += check_decodes(b)
+    wrong += check_front(b)
+    if readable and not wrong:
+        wrong += check_seeks(b, layout, frames, seeks)
+    return wrong
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("source")
+    parser.add_argument("output")
+    parser.add_argument("--layout", choices=LAYOUTS, default="full-sbs")
+    parser.add_argument("--frames", type=int, help="barcodes 0..N-1 are expected")
+    parser.add_argument("--seeks", type=int, default=10)
+    parser.add_argument("--dropped", type=int, default=0,
+                        help="so many streams cannot go into this container")
+    args = parser.parse_args()
+    try:
+        wrong = check(args.source, args.output, args.layout, args.frames, args.seeks, args.dropped)
+    except ValueError as err:
+        wrong = [str(err)]
+    for line in wrong:
+        print(line)
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
