@@ -46,15 +46,19 @@ static bool is_near(const struct media_timeline *timeline, int64_t at, int64_t e
     return at >= expected - timeline->back_limit && at <= expected + timeline->on_limit;
 }
 
-/* Around a jump packets of both clocks come mixed: the clock before is tried as well. */
+/* Around a jump packets of both clocks come mixed: the one that fits better is taken. */
 static int64_t offset_for(struct media_timeline *timeline,
                           const struct media_timeline_stream *stream, int64_t at)
 {
-    if (!stream->leads || !stream->seen ||
-        is_near(timeline, at + timeline->offset, stream->next))
+    int64_t now = at + timeline->offset, before = at + timeline->previous;
+
+    if (!stream->leads || !stream->seen)
         return timeline->offset;
-    if (is_near(timeline, at + timeline->previous, stream->next))
+    if (timeline->jumps && is_near(timeline, before, stream->next) &&
+        llabs(before - stream->next) < llabs(now - stream->next))
         return timeline->previous;
+    if (is_near(timeline, now, stream->next))
+        return timeline->offset;
     timeline->previous = timeline->offset;
     timeline->offset = stream->next - at;
     timeline->jumps++;
