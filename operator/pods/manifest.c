@@ -102,12 +102,28 @@ static cJSON *metadata_build(const cJSON *job, const struct action *action)
     return metadata;
 }
 
+/* The kubelet expands $(NAME) in values and takes $$ for a dollar sign. Caller frees. */
+static char *env_escape(const char *value)
+{
+    char *out = xmalloc(2 * strlen(value) + 1);
+    size_t n = 0;
+
+    for (; *value; value++) {
+        if (*value == '$')
+            out[n++] = '$';
+        out[n++] = *value;
+    }
+    out[n] = '\0';
+    return out;
+}
+
 static void env_add(cJSON *env, const char *name, const char *value)
 {
     cJSON *item = cJSON_CreateObject();
+    AUTO_FREE char *text = env_escape(value);
 
     json_add_str(item, "name", name);
-    json_add_str(item, "value", value);
+    json_add_str(item, "value", text);
     cJSON_AddItemToArray(env, item);
 }
 

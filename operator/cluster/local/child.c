@@ -66,18 +66,35 @@ static const char *secret_value(const struct local_secret *secret, const char *k
     return strcmp(key, SECRET_TOKEN) == 0 ? secret->token : NULL;
 }
 
+/* As the kubelet: $$ is a dollar sign. (Our manifests have no $(NAME).) Caller frees. */
+static char *env_unescape(const char *value)
+{
+    char *out = xmalloc(strlen(value) + 1);
+    size_t n = 0;
+
+    for (; *value; value++) {
+        if (value[0] == '$' && value[1] == '$')
+            value++;
+        out[n++] = *value;
+    }
+    out[n] = '\0';
+    return out;
+}
+
 static int env_put_item(struct words *env, const cJSON *item, const struct local_secret *secret,
                         struct err *err)
 {
     const cJSON *name = json_path(item, "name"), *value = json_path(item, "value");
     const cJSON *key = json_path(item, "valueFrom.secretKeyRef.key");
+    AUTO_FREE char *plain = NULL;
     const char *text;
 
     if (!cJSON_IsString(name))
         return 0;
-    if (!cJSON_IsString(key))
-        return env_put(env, name->valuestring, cJSON_IsString(value) ? value->valuestring : "",
-                       err);
+    if (!cJSON_IsString(key)) {
+        plain = env_unescape(cJSON_IsString(value) ? value->valuestring : "");
+        return env_put(env, name->valuestring, plain, err);
+    }
     text = secret_value(secret, key->valuestring);
     if (text)
         return env_put(env, name->valuestring, text, err);

@@ -21,6 +21,7 @@
 
 enum {
     CONFIG_RETRY_MS = 1000, /* a pod that waits for a key of the Secret */
+    LOCK_WAIT_MS = 2000,
     REAP_MS = 10000,        /* after SIGKILL: a process in the kernel may take its time */
 };
 
@@ -320,23 +321,43 @@ static const struct cluster_ops ops = {
     .free = op_free,
 };
 
-/* Our pid for whoever finds the lock taken. */
-static int lock_take(struct cluster_local *local, struct err *err)
+/* Who wrote the lock file; 0 = not known. */
+static int lock_holder(const char *path)
 {
-    AUTO_FREE char *path = xasprintf("%s/lock", local->work_dir);
-    AUTO_FREE char *holder = NULL;
-    char text[16];
+    AUTO_FREE char *text = NULL;
     struct err none;
     size_t len;
 
-    if (file_lock(&local->lock, path, err) < 0) {
+    return file_read(&text, &len, path, 64, &none) == 0 ? (int)strtol(text, NULL, 10) : 0;
+}
+
+/* A child caught between fork and exec holds the lock a moment longer than its killed parent. */
+static int lock_wait(struct cluster_local *local, const char *path, struct err *err)
+{
+    int64_t until_us = clock_mono_us() + LOCK_WAIT_MS * INT64_C(1000);
+
+    while (file_lock(&local->lock, path, err) < 0) {
+        int pid = lock_holder(path);
+        bool is_dead = pid > 0 && kill(pid, 0) < 0 && errno == ESRCH;
+
         if (err->code != ERR_CONFLICT)
             return -1;
-        if (file_read(&holder, &len, path, 64, &none) == 0)
-            holder[strspn(holder, "0123456789")] = '\0';
-        return err_set(err, ERR_CONFLICT, "%s: another process (pid %s) works here",
-                       local->work_dir, holder && holder[0] ? holder : "unknown");
+        if (!is_dead || clock_mono_us() > until_us)
+            return err_set(err, ERR_CONFLICT, "%s: another process (pid %d) works here",
+                           local->work_dir, pid);
+        (void)usleep(5000);
     }
+    return 0;
+}
+
+/* Leaves our pid for whoever finds the lock taken. */
+static int lock_take(struct cluster_local *local, struct err *err)
+{
+    AUTO_FREE char *path = xasprintf("%s/lock", local->work_dir);
+    char text[16];
+
+    if (lock_wait(local, path, err) < 0)
+        return -1;
     (void)snprintf(text, sizeof(text), "%d\n", (int)getpid());
     if (ftruncate(local->lock, 0) < 0 || pwrite(local->lock, text, strlen(text), 0) < 0)
         return err_errno(err, ERR_DEPENDENCY, errno, "%s", path);

@@ -233,6 +233,7 @@ static void a_worker_sees_its_environment_and_nothing_else(void **state)
     (void)setenv("OUR_SECRET", "of the shell", 1);
     (void)signal(SIGPIPE, SIG_IGN);
     world_init(&world, "* see\n");
+    json_path_set(world.job, "spec.output.uri", cJSON_CreateString("/f/a$$b$(HOME)c$.mp4"));
     world_open(&world);
     world_create(&world, &id, NULL, name);
     world_until(&world, name, "Succeeded");
@@ -244,6 +245,7 @@ static void a_worker_sees_its_environment_and_nothing_else(void **state)
     CHECK_HAS("see", text, "env STEREO_ATTEMPT=1\n");
     CHECK_HAS("see", text, "env STEREO_BUILD=fake\n");
     CHECK_HAS("see", text, "env STEREO_TRACK_TOKEN=" WORLD_TOKEN "\n");
+    CHECK_HAS("see", text, "\"uri\":\"/f/a$$b$(HOME)c$.mp4\"");
     CHECK_HAS("see", text, "env PATH=");
     CHECK_HAS("see", text, "fd 0\n");
     CHECK_HAS("see", text, "stdin /dev/null\npgid 1\nscratch 1\n");
@@ -453,6 +455,40 @@ static void one_folder_has_one_owner(void **state)
     world_clear(&world);
 }
 
+/* As a child of a killed owner, caught between fork and exec, does. */
+static void a_lock_of_the_dead_is_waited_for(void **state)
+{
+    AUTO_FREE char *path = NULL;
+    struct world world;
+    pid_t dead, holder;
+    char text[16];
+    struct err err;
+
+    (void)state;
+    world_init(&world, "");
+    path = xasprintf("%s/lock", world.work);
+    dead = fork();
+    if (dead == 0)
+        _exit(0);
+    assert_int_equal(waitpid(dead, NULL, 0), dead);
+    (void)snprintf(text, sizeof(text), "%d\n", (int)dead);
+    CHECK_OK(file_mkdirs(world.work, &err), err);
+    CHECK_OK(file_write(path, text, strlen(text), &err), err);
+    holder = fork();
+    if (holder == 0) {
+        int fd;
+
+        if (file_lock(&fd, path, &err) < 0)
+            _exit(1);
+        (void)usleep(300000);
+        _exit(0);
+    }
+    (void)usleep(100000);
+    world_open(&world);
+    assert_int_equal(waitpid(holder, NULL, 0), holder);
+    world_clear(&world);
+}
+
 static void other_options_are_named_with_both_values(void **state)
 {
     struct world world;
@@ -625,6 +661,7 @@ int main(void)
         cmocka_unit_test(stopping_all_asks_first_and_counts_for_nothing),
         cmocka_unit_test(when_the_owner_is_killed_its_children_die_and_the_next_one_knows),
         cmocka_unit_test(one_folder_has_one_owner),
+        cmocka_unit_test(a_lock_of_the_dead_is_waited_for),
         cmocka_unit_test(other_options_are_named_with_both_values),
         cmocka_unit_test(long_differences_leave_room_for_the_advice),
         cmocka_unit_test(another_build_is_refused_until_the_job_is_completed),

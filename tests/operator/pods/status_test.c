@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/common/check.h"
+
+#include "common/mem.h"
+#include "common/ranges.h"
+#include "operator/pods/pods.h"
+
+#include <stdio.h>
+
+#define T0 INT64_C(1795348800123)
+
+static void check_equal(const struct job_status *got, const struct job_status *want)
+{
+    struct job_status a = *got, b = *want;
+
+    /* Through the struct itself: a field that the JSON forgot is seen, whatever its name. */
+    if (want->planned) {
+        assert_memory_equal(got->completed, want->completed, want->plan.segments);
+        assert_memory_equal(got->failed, want->failed, want->plan.segments);
+    }
+    a.completed = b.completed = a.failed = b.failed = NULL;
+    CHECK_STR("status", a.reason, b.reason);
+    CHECK_STR("status", a.message, b.message);
+    CHECK_STR("status", a.plan.warning, b.plan.warning);
+    assert_memory_equal(&a, &b, sizeof(a));
+}
+
+static void round_trip(const struct job_status *status)
+{
+    AUTO(cJSON) cJSON *json = status_to_json(status);
+    AUTO_FREE char *text = json_print(json);
+    AUTO(cJSON) cJSON *again = NULL;
+    struct job_status got;
+    struct err err;
+
+    CHECK_OK(json_parse(&again, text, strlen(text), &err), err); /* as the store does */
+    CHECK_OK(status_from_json(&got, again, &err), err);
+    check_equal(&got, status);
+    job_status_clear(&got);
+}
+
+static void plan_put(struct job_status *status, uint32_t segments)
+{
+    status->planned = true;
+    status->plan = (struct record){ .id = { .stage = STAGE_PLAN, .epoch = 1 },
+                                    .segments = segments,
+                                    .memory_bytes = UINT64_C(1) << 40,
+                                    .packed_width = 7680,
+                                    .packed_height = 2160,
+                                    .frames = INT64_C(1) << 60,
+                                    .duration_ms = 5400123,
+                                    .wall_ms = 321 };
+    (void)snprintf(status->plan.uid, sizeof(status->plan.uid), "u-1");
+    (void)snprintf(status->plan.build, sizeof(status->plan.build), "0.1.0-abc");
+    (void)snprintf(status->plan.codec, sizeof(status->plan.codec), "libx265");
+    (void)snprintf(status->plan.warning, sizeof(status->plan.warning), "tab\tquote\" \xc3\xa4");
+    status->completed = xcalloc(segments, 1);
+    status->failed = xcalloc(segments, 1);
+}
+
+static void a_fresh_status_round_trips(void **state)
+{
+    struct job_status status = { 0 }, got;
+    AUTO(cJSON) cJSON *empty = cJSON_CreateObject();
+    struct err err;
+
+    (void)state;
+    round_trip(&status);
+    CHECK_OK(status_from_json(&got, NULL, &err), err);
+    check_equal(&got, &status);
+    CHECK_OK(status_from_json(&got, empty, &err), err);
+    check_equal(&got, &status);
+}
+
+static void a_full_status_round_trips(void **state)
+{
+    struct job_status status;
+    AUTO(cJSON) cJSON *json = NULL;
+    AUTO_FREE char *text = NULL;
+
+    (void)state;
+    memset(&status, 0, sizeof(status));
+    status.phase = PHASE_FAILED;
+    memset(status.reason, 'R', sizeof(status.reason) - 1);
+    memset(status.message, 'm', sizeof(status.message) - 1);
+    status.epoch = 4000000000u;
+    (void)snprintf(status.observed_retry, sizeof(status.observed_retry), "t:7,9-11");
+    status.start_ms = T0;
+    status.epoch_start_ms = T0 + 1;
+    status.suspended_ms = 123456789;
+    status.completion_ms = T0 + 1000;
+    plan_put(&status, 9);
+    status.completed[0] = status.completed[8] = 1;
+    memset(status.completed + 2, 1, 3);
+    memset(status.failed + 5, 1, 3);
+    status.assembled = true;
+    status.output = (struct record){ .id = { .stage = STAGE_ASSEMBLE }, .frames = 7,
+                                     .bytes = UINT64_C(1) << 62, .duration_ms = 1 };
+    (void)snprintf(status.output.uid, sizeof(status.output.uid), "u-1");
+    memset(status.output.sha256, 'c', HASH_HEX_SIZE - 1);
+    for (uint32_t i = 0; i < DECIDE_MAX_DEAD_LETTERS; i++) {
+        struct dead_letter *dead = &status.dead[i];
+
+        *dead = (struct dead_letter){ .id = { STAGE_CONVERT, i, 1, i + 2 },
+                                      .cls = (enum attempt_class)(i % CLASS_COUNT),
+                                      .at_ms = T0 + i };
+        memset(dead->message, 'w', DECIDE_TEXT - 1);
+    }
+    status.dead_count = DECIDE_MAX_DEAD_LETTERS;
+    status.failed_pods = 11;
+    status.interrupted_pods = 12;
+    status.settled_failed_pods = 13;
+    status.settled_interrupted_pods = 14;
+    status.memory_percent = 225;
+    for (int i = 0; i < CONDITION_COUNT; i++) {
+        status.conditions[i].set = true;
+        status.conditions[i].is_true = i != 1;
+        status.conditions[i].since_ms = T0 + i;
+        (void)snprintf(status.conditions[i].reason, 40, "Reason%d", i);
+        memset(status.conditions[i].message, 'c', sizeof(status.conditions[i].message) - 1);
+    }
+    round_trip(&status);
+
+    json = status_to_json(&status);
+    text = json_print(json);
+    CHECK_HAS("text", text, "\"phase\":\"Failed\"");
+    CHECK_HAS("text", text, "\"completedIndexes\":\"0,2-4,8\",\"failedIndexes\":\"5-7\"");
+    CHECK_HAS("text", text, "\"startTime\":\"2026-11-22T12:00:00.123000Z\"");
+    CHECK_HAS("text", text, "\"type\":\"WaitingForGPU\",\"status\":\"False\"");
+    assert_null(strstr(text, "\"mac\""));
+    job_status_clear(&status);
+}
+
+static void twenty_thousand_segments_round_trip_in_little_room(void **state)
+{
+    struct job_status status = { 0 };
+    AUTO(cJSON) cJSON *json = NULL;
+    AUTO_FREE char *text = NULL;
+
+    (void)state;
+    status.phase = PHASE_CONVERTING;
+    plan_put(&status, PLAN_MAX_SEGMENTS);
+    for (uint32_t i = 0; i < PLAN_MAX_SEGMENTS; i += 2) /* the worst case */
+        status.completed[i] = 1;
+    round_trip(&status);
+    json = status_to_json(&status);
+    text = json_print(json);
+    assert_true(strlen(text) < 100000); /* an object of the API server may have 1.5 MiB */
+    memset(status.completed, 1, PLAN_MAX_SEGMENTS);
+    round_trip(&status);
+    job_status_clear(&status);
+}
+
+static void every_phase_and_class_round_trips(void **state)
+{
+    (void)state;
+    for (int i = 0; i < PHASE_COUNT; i++) {
+        struct job_status status = { .phase = (enum phase)i };
+
+        round_trip(&status);
+    }
+}
+
+static void what_is_not_a_status_is_refused(void **state)
+{
+    static const struct row {
+        const char *text, *where;
+    } rows[] = {
+        { "{\"phase\":\"Melting\"}", "phase" },
+        { "{\"epoch\":1}", "phase" },
+        { "{\"phase\":\"Pending\",\"startTime\":\"noon\"}", "startTime" },
+        { "{\"phase\":\"Pending\",\"startTime\":5}", "startTime" },
+        { "{\"phase\":\"Pending\",\"epoch\":-1}", "epoch" },
+        { "{\"phase\":\"Pending\",\"plan\":{}}", "plan" },
+        { "{\"phase\":\"Pending\",\"deadLetters\":[{}]}", "deadLetters[0]" },
+        { "{\"phase\":\"Pending\",\"conditions\":[{}]}", "conditions" },
+        { "{\"phase\":\"Pending\",\"conditions\":5}", "conditions" },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        AUTO(cJSON) cJSON *json = cJSON_Parse(rows[i].text);
+        struct job_status status;
+        struct err err;
+
+        CHECK_ERR(status_from_json(&status, json, &err), err, ERR_INTERNAL);
+        CHECK_HAS(rows[i].text, err.msg, rows[i].where);
+    }
+}
+
+static void indexes_beyond_the_plan_are_refused(void **state)
+{
+    struct job_status status = { 0 }, got;
+    AUTO(cJSON) cJSON *json = NULL;
+    struct err err;
+
+    (void)state;
+    plan_put(&status, 3);
+    json = status_to_json(&status);
+    json_path_set(json, "completedIndexes", cJSON_CreateString("0-3"));
+    CHECK_ERR(status_from_json(&got, json, &err), err, ERR_INTERNAL);
+    CHECK_HAS("indexes", err.msg, "completedIndexes");
+    job_status_clear(&status);
+}
+
+/* Another version may know more conditions and fields. */
+static void what_is_not_known_is_left_alone(void **state)
+{
+    AUTO(cJSON) cJSON *json = cJSON_Parse("{\"phase\":\"Pending\",\"new\":1,\"conditions\":[{"
+                                          "\"type\":\"New\",\"status\":\"True\"}]}");
+    struct job_status status, fresh = { 0 };
+    struct err err;
+
+    (void)state;
+    CHECK_OK(status_from_json(&status, json, &err), err);
+    check_equal(&status, &fresh);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_fresh_status_round_trips),
+        cmocka_unit_test(a_full_status_round_trips),
+        cmocka_unit_test(twenty_thousand_segments_round_trip_in_little_room),
+        cmocka_unit_test(every_phase_and_class_round_trips),
+        cmocka_unit_test(what_is_not_a_status_is_refused),
+        cmocka_unit_test(indexes_beyond_the_plan_are_refused),
+        cmocka_unit_test(what_is_not_known_is_left_alone),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
