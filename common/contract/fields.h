@@ -16,10 +16,10 @@
 
 enum field_type {
     FIELD_OBJECT,
-    FIELD_LIST,     /* of objects: items' fields are rows "path[].name"; of strings: none */
-    FIELD_MAP,      /* string -> string, or to what the row "path.*" says */
+    FIELD_LIST, /* of objects: items' fields are rows "path[].name"; of strings: none */
+    FIELD_MAP,  /* string -> string, or to what the row "path.*" says */
     FIELD_STRING,
-    FIELD_ENUM,     /* values in CamelCase in a manifest, kebab-case on the command line */
+    FIELD_ENUM, /* values in CamelCase in a manifest, kebab-case on the command line */
     FIELD_INT,
     FIELD_NUMBER,
     FIELD_BOOL,
@@ -31,10 +31,10 @@ enum field_local { LOCAL_USED, LOCAL_IGNORED, LOCAL_REFUSED };
 struct field {
     const char *path; /* "spec.stereo.divergence" */
     enum field_type type;
-    const char *def;  /* default as JSON text, or NULL: absent stays absent; an object with "{}" is
-                         made, so that its own fields' defaults come to be, as in a CRD */
-    double min, max;  /* numbers: value; strings (bytes), lists, maps: length; opaque: bytes of
-                         compact JSON; 0,0 = unbounded */
+    const char *def; /* default as JSON text, or NULL: absent stays absent; an object with "{}" is
+                        made, so that its own fields' defaults come to be, as in a CRD */
+    double min, max; /* numbers: value; strings (bytes), lists, maps: length; opaque: bytes of
+                        compact JSON; 0,0 = unbounded */
     const char *const *values; /* FIELD_ENUM: NULL-terminated CamelCase names */
     const char *pattern;       /* FIELD_STRING: POSIX extended and RE2 alike, anchored; or NULL */
     const char *pattern_words; /* the pattern for people: "lower-case letters and digits" */
@@ -56,7 +56,7 @@ const struct field *fields_find_flag(const char *flag); /* without dashes; NULL 
 struct fields_report {
     struct fields_problem {
         char text[400]; /* "line 7, column 5: spec.segment.second: unknown field; did you mean X" */
-    } *problems;        /* owned */
+    } * problems;       /* owned */
     size_t count;
     char **notes; /* owned: "spec.resources: means nothing on one machine; ignored" */
     size_t note_count;

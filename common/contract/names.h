@@ -34,9 +34,9 @@ void name_pod(char out[NAME_POD_SIZE], const char *job_name, const char *uid,
 #define NAME_ENCODER "encoder.json"
 void name_record(char out[NAME_KEY_SIZE], uint32_t index); /* "segments/00007.json" */
 void name_segment(char out[NAME_KEY_SIZE], const struct attempt_id *id);
-                                                  /* "segments/00007/e1-a0.nut" */
+/* "segments/00007/e1-a0.nut" */
 void name_piece(char out[NAME_KEY_SIZE], const struct attempt_id *id, uint32_t index);
-                                                  /* "pieces/00007/e0-a0.nut", mode Copy */
+/* "pieces/00007/e0-a0.nut", mode Copy */
 
 /* Redis. A done or beat field is "plan", "assemble", or the segment's index in decimal. */
 #define NAME_CHANNEL_DONE "sj:done"
@@ -47,19 +47,19 @@ void name_field(char out[16], const struct attempt_id *id);
 /* Environment of a worker. */
 #define ENV_JOB_NAME        "STEREO_JOB_NAME"
 #define ENV_JOB_UID         "STEREO_JOB_UID"
-#define ENV_SPEC            "STEREO_SPEC"      /* the defaulted StereoJob spec, JSON */
-#define ENV_INDEX           "STEREO_INDEX"     /* decimal */
+#define ENV_SPEC            "STEREO_SPEC"  /* the defaulted StereoJob spec, JSON */
+#define ENV_INDEX           "STEREO_INDEX" /* decimal */
 #define ENV_EPOCH           "STEREO_EPOCH"
 #define ENV_ATTEMPT         "STEREO_ATTEMPT"
 #define ENV_WORK_URI        "STEREO_WORK_URI"
 #define ENV_BUILD           "STEREO_BUILD"     /* the build the job was planned with, or absent */
 #define ENV_TRACK_URL       "STEREO_TRACK_URL" /* empty or absent: no tracking */
 #define ENV_TRACK_PASSWORD  "STEREO_TRACK_PASSWORD"
-#define ENV_TRACK_TOKEN     "STEREO_TRACK_TOKEN" /* hex; the HMAC key of this job's records */
+#define ENV_TRACK_TOKEN     "STEREO_TRACK_TOKEN"     /* hex; the HMAC key of this job's records */
 #define ENV_TERMINATION_LOG "STEREO_TERMINATION_LOG" /* default /dev/termination-log */
-#define ENV_SCRATCH         "STEREO_SCRATCH"   /* an emptyDir */
-#define ENV_BEAT_MS         "STEREO_BEAT_MS"   /* heartbeat interval; default 5000 */
-#define ENV_FAIL            "STEREO_FP"        /* failpoints, test builds only */
+#define ENV_SCRATCH         "STEREO_SCRATCH"         /* an emptyDir */
+#define ENV_BEAT_MS         "STEREO_BEAT_MS"         /* heartbeat interval; default 5000 */
+#define ENV_FAIL            "STEREO_FP"              /* failpoints, test builds only */
 
 /* The track Secret's keys. */
 #define SECRET_URL      "url"
@@ -76,7 +76,7 @@ void name_field(char out[16], const struct attempt_id *id);
 #define ANNOTATION_ATTEMPT     "stereojob.io/attempt"
 #define ANNOTATION_FAILURES    "stereojob.io/failures"
 #define ANNOTATION_INTERRUPTED "stereojob.io/interruptions"
-#define ANNOTATION_MEMORY      "stereojob.io/memory-percent"  /* 100, 150, 225 */
+#define ANNOTATION_MEMORY      "stereojob.io/memory-percent" /* 100, 150, 225 */
 #define ANNOTATION_STORAGE     "stereojob.io/storage-percent"
 #define ANNOTATION_VERDICT     "stereojob.io/verdict" /* a class name: why we delete it; overrules */
 #define ANNOTATION_RETRY       "stereojob.io/retry"   /* on the StereoJob: TOKEN[:7,9-11] */

@@ -24,12 +24,12 @@ struct ratio {
 };
 
 struct plan_video {
-    int stream;      /* index in the source */
-    char codec[32];  /* libav decoder's codec name, "h264" */
+    int stream;        /* index in the source */
+    char codec[32];    /* libav decoder's codec name, "h264" */
     int width, height; /* of the decoded picture after rotation, >= 2, even */
-    int rotation;    /* degrees clockwise to apply to pixels: 0, 90, 180, 270 */
+    int rotation;      /* degrees clockwise to apply to pixels: 0, 90, 180, 270 */
     struct ratio time_base, sar, frame_rate; /* frame_rate 0/1 when unknown; informative */
-    int bit_depth;   /* of our working format: 8 or 10 */
+    int bit_depth;                           /* of our working format: 8 or 10 */
     int color_range, color_primaries, color_trc, color_space, chroma_location; /* H.273 / libav */
     int64_t frames;
     int64_t start_pts, end_pts; /* first frame; last frame's end */
@@ -48,33 +48,33 @@ struct plan_segment {
 
 struct plan_copy { /* a stream taken over as it is */
     int stream;
-    char type;      /* 'a' audio, 's' subtitle, 't' attachment, 'd' data, 'v' cover picture */
+    char type; /* 'a' audio, 's' subtitle, 't' attachment, 'd' data, 'v' cover picture */
     char codec[32];
     int64_t packets, bytes; /* upper bounds for the moov; 0 when not known */
-    bool convert;   /* mov_text <-> srt */
+    bool convert;           /* mov_text <-> srt */
 };
 
 struct plan_source {
-    char *uri;        /* owned */
-    char format[64];  /* demuxer to force */
+    char *uri;       /* owned */
+    char format[64]; /* demuxer to force */
     uint64_t size;
-    int64_t mtime_ns; /* 0 where the store has none */
+    int64_t mtime_ns;           /* 0 where the store has none */
     char digest[HASH_HEX_SIZE]; /* of size + first and last 64 KiB: what convert compares */
 };
 
 struct plan {
     struct plan_source source;
     struct plan_video video;
-    char codec[32];        /* the encoder, resolved from auto */
+    char codec[32]; /* the encoder, resolved from auto */
     int packed_width, packed_height;
     uint32_t window;       /* R, frames */
     uint64_t memory_bytes; /* estimate of one convert attempt */
     char build[64];
-    bool pieces;           /* segment.mode Copy: convert i reads pieces[i] */
-    char **piece;          /* owned array of segment_count store keys, or NULL */
+    bool pieces;              /* segment.mode Copy: convert i reads pieces[i] */
+    char **piece;             /* owned array of segment_count store keys, or NULL */
     struct plan_copy *copies; /* owned */
     size_t copy_count;
-    char **dropped;        /* owned: "stream 3 (dvd_subtitle): MP4 cannot hold it" */
+    char **dropped; /* owned: "stream 3 (dvd_subtitle): MP4 cannot hold it" */
     size_t dropped_count;
     uint32_t segment_count;
     struct plan_segment *segments; /* owned, in play order, contiguous */
@@ -94,10 +94,10 @@ struct plan_frame {
 };
 
 struct plan_cut_opts {
-    int64_t target;     /* wanted segment length, time base units, >= 1 */
-    uint32_t window;    /* R */
-    bool asked;         /* the length was asked for: no pre-roll cap */
-    bool capped;        /* film over 10 minutes */
+    int64_t target;  /* wanted segment length, time base units, >= 1 */
+    uint32_t window; /* R */
+    bool asked;      /* the length was asked for: no pre-roll cap */
+    bool capped;     /* film over 10 minutes */
 };
 /*
  * Cuts frames (sorted by pts, strictly ascending, count >= 1) into segments: a boundary is a

@@ -31,7 +31,7 @@ struct record {
     int64_t start_pts, end_pts; /* absolute; last frame's end */
     struct ratio time_base;
     uint32_t pts_crc;
-    int reorder;                /* encoder's video_delay: frames between decode and display order */
+    int reorder; /* encoder's video_delay: frames between decode and display order */
     char extradata_sha256[HASH_HEX_SIZE];
     /* convert, assemble */
     uint64_t bytes;
@@ -58,8 +58,8 @@ int failure_parse(enum attempt_class *cls, char message[240], const char *text, 
 struct beat {
     struct attempt_id id;
     char pod[NAME_POD_SIZE];
-    char step[24];       /* "decode", "encode", "commit", ... */
-    int64_t progress;    /* grows with bytes, frames, steps; what stall detection watches */
+    char step[24];    /* "decode", "encode", "commit", ... */
+    int64_t progress; /* grows with bytes, frames, steps; what stall detection watches */
     int64_t frames_done, frames_total;
     int64_t at_unix_ms;
 };

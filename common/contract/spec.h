@@ -15,13 +15,13 @@
 #include <stdint.h>
 
 enum layout { /* CRD names FullSBS HalfSBS FullTB HalfTB Left Right Depth */
-    LAYOUT_FULL_SBS,
-    LAYOUT_HALF_SBS,
-    LAYOUT_FULL_TB,
-    LAYOUT_HALF_TB,
-    LAYOUT_LEFT,
-    LAYOUT_RIGHT,
-    LAYOUT_DEPTH,
+              LAYOUT_FULL_SBS,
+              LAYOUT_HALF_SBS,
+              LAYOUT_FULL_TB,
+              LAYOUT_HALF_TB,
+              LAYOUT_LEFT,
+              LAYOUT_RIGHT,
+              LAYOUT_DEPTH,
 };
 enum synthetic_view { SYNTHETIC_BOTH, SYNTHETIC_LEFT, SYNTHETIC_RIGHT };
 enum segment_mode { SEGMENT_INDEX, SEGMENT_COPY };

@@ -208,25 +208,31 @@ static void no_facts_are_named(void **state)
     }
 }
 
+static void put(char *out, size_t size, const char *text)
+{
+    assert_true(strlen(text) < size);
+    memcpy(out, text, strlen(text) + 1);
+}
+
 enum change { CODEC, OPTIONS, THREADS, EXTRADATA, PIX_FMT, WIDTH, HEIGHT, BUILD, TWO };
 
 static void change(struct encoder_facts *here, enum change what)
 {
     switch (what) {
     case CODEC:
-        strcpy(here->codec, "libx265");
+        put(here->codec, sizeof(here->codec), "libx265");
         break;
     case OPTIONS:
-        strcpy(here->options, "preset=medium:crf=22:threads=4:bf=3");
+        put(here->options, sizeof(here->options), "preset=medium:crf=22:threads=4:bf=3");
         break;
     case THREADS:
         here->threads = 8;
         break;
     case EXTRADATA:
-        strcpy(here->extradata_sha256, SHA_B);
+        put(here->extradata_sha256, sizeof(here->extradata_sha256), SHA_B);
         break;
     case PIX_FMT:
-        strcpy(here->pix_fmt, "yuv420p10le");
+        put(here->pix_fmt, sizeof(here->pix_fmt), "yuv420p10le");
         break;
     case WIDTH:
         here->width = 1920;
@@ -235,7 +241,7 @@ static void change(struct encoder_facts *here, enum change what)
         here->height = 2160;
         break;
     case BUILD:
-        strcpy(here->build, "x264 163");
+        put(here->build, sizeof(here->build), "x264 163");
         break;
     case TWO:
         change(here, EXTRADATA);
@@ -283,7 +289,7 @@ static void long_options_show_where_they_differ(void **state)
 
     (void)state;
     memset(job.options, 'x', 1000);
-    strcpy(job.options + 1000, ":qp=1:z=2");
+    put(job.options + 1000, sizeof(job.options) - 1000, ":qp=1:z=2");
     here = job;
     here.options[1004] = '9';
     CHECK_ERR(encoder_facts_compare(&job, &here, &err), err, ERR_GPU);

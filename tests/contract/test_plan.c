@@ -35,12 +35,12 @@ static struct plan *plan_new(int64_t far)
                                        .start_pts = far,
                                        .end_pts = far + 200,
                                        .interlaced = true };
-    strcpy(plan->codec, "libx265");
+    memcpy(plan->codec, "libx265", sizeof("libx265"));
     plan->packed_width = 3840;
     plan->packed_height = 1080;
     plan->window = 48;
     plan->memory_bytes = INT64_C(3) << 30;
-    strcpy(plan->build, "stereo-worker 0.1.0 (abc)");
+    memcpy(plan->build, "stereo-worker 0.1.0 (abc)", sizeof("stereo-worker 0.1.0 (abc)"));
     plan->copy_count = 2;
     plan->copies = xcalloc(2, sizeof(*plan->copies));
     plan->copies[0] = (struct plan_copy){ 1, 'a', "aac", 1000, 123456, false };
