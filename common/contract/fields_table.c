@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Parents stand before their children; values of an enum stand in the order of its C enum. The
- * first sentence of a doc is what --help shows.
+ * first clause of a doc is what --help shows.
  */
 #include "common/contract/fields.h"
 
@@ -198,7 +198,7 @@ const struct field fields[] = {
       .values = layouts,
       .flag = "layout",
       .immutable = true,
-      .doc = "How the views are packed into one frame: side by side, top and bottom, one eye, or "
+      .doc = "How the views are packed: side by side, top and bottom, one eye, or "
              "the depth itself. Half layouts keep the frame's size and lose half the detail." },
     { .path = "spec.stereo.divergence",
       .type = FIELD_NUMBER,
@@ -307,8 +307,8 @@ const struct field fields[] = {
       .values = modes,
       .flag = "segment-mode",
       .immutable = true,
-      .doc = "Index reads each segment's part of the source in place; Copy first copies the source "
-             "into pieces, for sources that cannot be sought." },
+      .doc = "How segments read the source: Index in place, Copy from pieces copied first, for "
+             "sources that cannot be sought." },
 
     { .path = "spec.parallelism",
       .type = FIELD_INT,

@@ -229,6 +229,8 @@ static void every_row_is_documented_and_bounded(void **state)
         if (strcspn(row->doc, ".") < 8 && !strstr(row->doc, "kind"))
             fail_msg("%s: its doc's first sentence is cut: --help ends it at a full stop",
                      row->path);
+        if (row->flag && strcspn(row->doc, ".,:;(") > 42)
+            fail_msg("--%s: its doc's first clause does not fit a line of --help", row->flag);
         if ((row->type == FIELD_ENUM) != (row->values != NULL))
             fail_msg("%s: values belong to enums", row->path);
         if ((row->pattern != NULL) != (row->pattern_words != NULL))
