@@ -15,8 +15,8 @@ enum {
 
 struct pass {
     const struct reconcile_opts *opts;
-    const cJSON *job; /* borrowed from the cluster */
-    struct job_spec *spec;      /* owned, as all here */
+    const cJSON *job;      /* borrowed from the cluster */
+    struct job_spec *spec; /* owned, as all here */
     struct job_status status;
     struct pod_view *views;
     size_t view_count;
@@ -169,10 +169,25 @@ static int store_status(const struct pass *pass, struct err *err)
     if (cluster->ops->write_status(cluster, json, err) < 0)
         return err_wrap(err, "status");
     tell_status(pass);
-    if (pass->opts->track && is_final(pass->decision.status.phase) &&
-        !is_final(pass->status.phase))
+    if (pass->opts->track && is_final(pass->decision.status.phase) && !is_final(pass->status.phase))
         track_expire(pass->opts->track, EXPIRE_S);
     return 0;
+}
+
+/* What a person wants to know of a new attempt: what the one before died of. */
+static void tell_retry(const struct pass *pass, const struct attempt_id *id)
+{
+    for (size_t i = 0; i < pass->view_count; i++) {
+        const struct pod_view *pod = &pass->views[i];
+        enum attempt_class cls = pod->has_verdict ? pod->verdict : pod->cls;
+
+        if (pod->id.stage != id->stage || pod->id.index != id->index ||
+            pod->id.epoch != id->epoch || pod->id.attempt + 1 != id->attempt)
+            continue;
+        tell(pass->opts, "Retried", "%s %" PRIu32 ", attempt %" PRIu32 ", after %s%s%s",
+             stage_name(id->stage), id->index, id->attempt, class_name(cls),
+             pod->message[0] ? ": " : "", pod->message);
+    }
 }
 
 static int act_create(const struct pass *pass, const struct action *action, struct err *err)
@@ -188,8 +203,9 @@ static int act_create(const struct pass *pass, const struct action *action, stru
             context.build = pass->decision.status.plan.build;
     }
     manifest = pods_manifest(&context, action);
-    if (cluster->ops->create_pod(cluster, manifest, err) < 0 && err->code != ERR_CONFLICT)
-        return -1;
+    if (cluster->ops->create_pod(cluster, manifest, err) < 0)
+        return err->code == ERR_CONFLICT ? 0 : -1;
+    tell_retry(pass, &action->id);
     return 0;
 }
 
