@@ -223,8 +223,8 @@ static int end_failed(struct local_run *run)
     enum attempt_class cls = status->dead_count ? status->dead[0].cls : CLASS_INTERNAL;
 
     run->view.ops->end(&run->view, &run->progress);
-    (void)fprintf(stderr, "stereo: error: %s%s%s\n", status->reason,
-                  status->dead_count ? "" : ": ", status->dead_count ? "" : status->message);
+    (void)fprintf(stderr, "stereo: error: %s%s%s\n", status->reason, status->dead_count ? "" : ": ",
+                  status->dead_count ? "" : status->message);
     for (uint32_t i = 0; i < status->dead_count; i++) {
         const struct dead_letter *dead = &status->dead[i];
         char work[32], pod[NAME_POD_SIZE];

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/absolute.h"
 #include "cli/local_run.h"
 #include "cli/options.h"
 #include "cli/output_name.h"
@@ -7,21 +8,7 @@
 #include "common/contract/fields.h"
 #include "common/mem.h"
 
-#include <errno.h>
-#include <limits.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
-
-/* The job survives a change of folder: paths are stored absolute. Caller frees. */
-static char *absolute(const char *path)
-{
-    char folder[PATH_MAX];
-
-    if (path[0] == '/' || strstr(path, "://") || !getcwd(folder, sizeof(folder)))
-        return xstrdup(path);
-    return xasprintf("%s/%s", folder, path);
-}
 
 static void set_text(cJSON *job, const char *path, const char *value)
 {
@@ -41,36 +28,22 @@ static enum layout layout_of(const cJSON *job)
     return LAYOUT_FULL_SBS;
 }
 
-static int depth_uri_absolute(cJSON *job)
-{
-    const cJSON *uri = json_path(job, "spec.depth.uri");
-
-    if (cJSON_IsString(uri)) {
-        AUTO_FREE char *path = absolute(uri->valuestring);
-
-        set_text(job, "spec.depth.uri", path);
-    }
-    return 0;
-}
-
 /* IN and OUT into the document that the options began. */
 static int job_complete(struct options *options, struct err *err)
 {
     const char *in = options->args[0];
     const char *out = options->arg_count > 1 ? options->args[1] : NULL;
-    AUTO_FREE char *output = NULL, *in_path = NULL, *out_path = NULL, *name = NULL;
+    AUTO_FREE char *output = NULL, *name = NULL;
 
     if (output_name(&output, in, out, layout_of(options->job), err) < 0)
         return -1;
-    in_path = absolute(in);
-    out_path = absolute(output);
-    name = output_job_name(out_path);
+    name = output_job_name(output);
     set_text(options->job, "apiVersion", "stereojob.io/v1");
     set_text(options->job, "kind", "StereoJob");
     set_text(options->job, "metadata.name", name);
-    set_text(options->job, "spec.source.uri", in_path);
-    set_text(options->job, "spec.output.uri", out_path);
-    return depth_uri_absolute(options->job);
+    set_text(options->job, "spec.source.uri", in);
+    set_text(options->job, "spec.output.uri", output);
+    return 0;
 }
 
 static void arguments_check(const struct options *options, struct problems *problems)
@@ -115,6 +88,7 @@ int verb_convert(int argc, char **argv)
     } else {
         arguments_check(&options, &problems);
         if (job_check(&options, &problems) == 0) {
+            absolute_uris(options.job);
             fields_default(options.job);
             code = local_run(&(struct local_run_opts){ .job = options.job,
                                                        .work_dir = options.work_dir,

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/absolute.h"
 #include "cli/local_run.h"
 #include "cli/options.h"
 #include "cli/quote.h"
@@ -89,6 +90,7 @@ int verb_run(int argc, char **argv)
         if (problems.count == 0)
             manifest_load(&job, options.manifest, &problems);
         if (problems.count == 0) {
+            absolute_uris(job);
             fields_default(job);
             code = local_run(&(struct local_run_opts){ .job = job,
                                                        .work_dir = options.work_dir,
