@@ -67,14 +67,14 @@ RECIPES = {
                      kind="H.264 with B frames, AAC"),
     "vfr": Recipe(".mp4", ["-map", "0:v", "-map", "1:a", *X264, "-x264-params",
                            "keyint=40:bframes=2", "-vf",
-                           "setpts=(N*1800+mod(N\\,3)*700+gt(N\\,70)*90000+gt(N\\,110)*N*37)"
+                           "settb=1/90000,setpts=(N*1800+mod(N\\,3)*700+gt(N\\,70)*90000+gt(N\\,110)*N*37)"
                            "/(90000*TB)",
                            "-fps_mode", "passthrough", "-enc_time_base", "1/90000",
                            "-video_track_timescale", "90000", "-c:a", "aac"], SINE,
                   kind="variable frame rate with a pause of a second"),
     "vfr-mkv": Recipe(".mkv", ["-map", "0:v", "-map", "1:a", *X264, "-x264-params",
                                "keyint=40:bframes=2", "-vf",
-                               "setpts=(N*40+mod(N\\,4)*9+gt(N\\,70)*700)/(1000*TB)", "-fps_mode",
+                               "settb=1/1000,setpts=(N*40+mod(N\\,4)*9+gt(N\\,70)*700)/(1000*TB)", "-fps_mode",
                                "passthrough", "-enc_time_base", "1/1000", "-c:a", "libopus"], SINE,
                       kind="variable frame rate in Matroska, Opus"),
     "open-gop": Recipe(".mp4", ["-map", "0:v", *X264, "-x264-params",

@@ -94,6 +94,7 @@ int media_output_open(struct media_output **out, struct store_writer *writer,
     output->in = media_source_context(source);
     output->layout = opts->layout;
     output->mp4 = strcmp(opts->container, "matroska") != 0;
+    output->mov = strcmp(opts->container, "mov") == 0;
     output->moov_bytes = opts->moov_bytes;
     if (opts->plan->video.stream < 0 || opts->plan->video.stream >= (int)output->in->nb_streams)
         return err_set(err, ERR_INTERNAL, "the source has no stream %d", opts->plan->video.stream);

@@ -50,6 +50,24 @@ int output_marks_tags(AVDictionary **out, const AVDictionary *in, bool mp4, bool
     return 0;
 }
 
+/* MOV has a table of languages with codes of its own choice; others would be lost. */
+void output_marks_language(const struct media_output *output, AVStream *stream)
+{
+    static const struct {
+        const char *code, *mov;
+    } same[] = { { "deu", "ger" }, { "fre", "fra" }, { "nld", "dut" }, { "swe", "sve" },
+                 { "ell", "gre" }, { "isl", "ice" }, { "zho", "chi" }, { "fas", "per" },
+                 { "sqi", "alb" }, { "rum", "ron" }, { "cze", "ces" }, { "slo", "slk" } };
+    const AVDictionaryEntry *tag = av_dict_get(stream->metadata, "language", NULL, 0);
+
+    for (size_t i = 0; output->mov && tag && i < sizeof(same) / sizeof(same[0]); i++) {
+        if (strcmp(tag->value, same[i].code) == 0) {
+            (void)av_dict_set(&stream->metadata, "language", same[i].mov, 0);
+            return;
+        }
+    }
+}
+
 static void mark_colour(AVCodecParameters *par, const struct plan_video *video)
 {
     par->color_range = (enum AVColorRange)video->color_range;
@@ -130,6 +148,7 @@ int output_marks_video(struct media_output *output, struct err *err)
     if (output_marks_tags(&out->metadata, in->metadata, output->mp4, false, err) < 0 ||
         mark_hdr(out, in, err) < 0)
         return -1;
+    output_marks_language(output, out);
     return mark_stereo(output, err);
 }
 

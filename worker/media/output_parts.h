@@ -47,7 +47,7 @@ struct media_output {
     struct media_source *source; /* borrowed */
     AVFormatContext *in;         /* borrowed from source */
     enum layout layout;
-    bool mp4;                    /* MP4 or MOV; else Matroska */
+    bool mp4, mov;               /* mp4: MP4 or MOV; else Matroska */
     bool header;                 /* written */
     bool outgrown;
     uint64_t moov_bytes;
@@ -72,6 +72,7 @@ int output_write(struct media_output *output, AVPacket *packet, enum err_code co
 
 /* output_marks.c: SAR, colour, HDR, 3D marks and tags of the video stream; global tags, chapters. */
 int output_marks_video(struct media_output *output, struct err *err);
+void output_marks_language(const struct media_output *output, AVStream *stream);
 int output_marks_film(struct media_output *output, struct err *err);
 int output_marks_tags(AVDictionary **out, const AVDictionary *in, bool mp4, bool copied,
                       struct err *err);

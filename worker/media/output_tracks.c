@@ -90,6 +90,7 @@ static int add(struct media_output *output, size_t at, struct err *err)
         return err_set(err, ERR_NOMEM, "no memory for a stream");
     if (output_marks_tags(&track->out->metadata, track->in->metadata, output->mp4, true, err) < 0)
         return -1;
+    output_marks_language(output, track->out);
     return add_parameters(output, track, copy->convert, err);
 }
 
