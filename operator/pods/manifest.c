@@ -11,7 +11,7 @@
 enum {
     WORKER_USER = 65532, /* "nonroot" of the worker image */
     GRACE_S = 30,
-    LOST_NODE_S = 20,    /* what Kubernetes waits 300 s for by default */
+    LOST_NODE_S = 20, /* what Kubernetes waits 300 s for by default */
     LABEL_MAX = 63,
 };
 #define SCRATCH "/scratch"
@@ -192,8 +192,8 @@ static const cJSON *wishes(const cJSON *job, enum stage stage)
 
 static cJSON *container_build(const struct pods_context *context, const struct action *action)
 {
-    const cJSON *wanted = cJSON_GetObjectItemCaseSensitive(
-        wishes(context->job, action->id.stage), "resources");
+    const cJSON *wanted =
+        cJSON_GetObjectItemCaseSensitive(wishes(context->job, action->id.stage), "resources");
     const struct resources_opts resources = {
         .devices = action->id.stage == STAGE_CONVERT,
         .memory_bytes = action->id.stage == STAGE_CONVERT ? context->memory_bytes : 0,

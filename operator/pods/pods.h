@@ -10,14 +10,14 @@
 #include "operator/decide/decide.h"
 
 struct pods_context {
-    const cJSON *job;       /* the StereoJob, defaulted; metadata.name, uid; spec */
-    const char *image;      /* worker image; "local" on one machine */
-    const char *work_uri;   /* resolved work store */
-    const char *build;      /* "" before planning */
-    const char *secret;     /* name of the track Secret, "<job>-track" */
+    const cJSON *job;     /* the StereoJob, defaulted; metadata.name, uid; spec */
+    const char *image;    /* worker image; "local" on one machine */
+    const char *work_uri; /* resolved work store */
+    const char *build;    /* "" before planning */
+    const char *secret;   /* name of the track Secret, "<job>-track" */
     uint32_t beat_ms;
-    uint64_t memory_bytes;  /* the plan's estimate; 0 = not known */
-    bool tracking;          /* false: no track env */
+    uint64_t memory_bytes; /* the plan's estimate; 0 = not known */
+    bool tracking;         /* false: of the track Secret only the token, which signs records */
 };
 
 /* The manifest of the pod for a CREATE action; caller owns. Restricted Pod Security, our finalizer,
@@ -26,8 +26,10 @@ struct pods_context {
  * terminationGracePeriodSeconds, ownerReference (controller) to the job. */
 cJSON *pods_manifest(const struct pods_context *context, const struct action *action);
 
-/* From a Pod object. token_hex checks the mac of its termination message. ERR_INTERNAL: not a pod
- * of ours (labels or annotations missing). */
+/* From a Pod object. deletion_ms is when the delete was asked for. A pod that succeeded with a
+ * record of another key is shown as Failed/Interrupted: not believed, and nobody's failure.
+ * token_hex checks the mac of its termination message. ERR_INTERNAL: not a pod of ours (labels or
+ * annotations missing). */
 int pods_view(struct pod_view *out, const cJSON *pod, const char *token_hex, struct err *err);
 
 cJSON *status_to_json(const struct job_status *status); /* caller owns */

@@ -310,8 +310,7 @@ static int status_read(struct job_status *out, const cJSON *json, struct err *er
 {
     if (read_head(out, json, err) < 0 || read_plan(out, json, err) < 0 ||
         read_record(&out->assembled, &out->output, json, "output", err) < 0 ||
-        read_dead(out, json, err) < 0 ||
-        read_u32(&out->failed_pods, json, "failedPods", err) < 0 ||
+        read_dead(out, json, err) < 0 || read_u32(&out->failed_pods, json, "failedPods", err) < 0 ||
         read_u32(&out->interrupted_pods, json, "interruptedPods", err) < 0 ||
         read_u32(&out->settled_failed_pods, json, "settledFailedPods", err) < 0 ||
         read_u32(&out->settled_interrupted_pods, json, "settledInterruptedPods", err) < 0 ||

@@ -35,9 +35,8 @@ static const struct reason container_reasons[] = {
 };
 
 static const char *const image_reasons[] = {
-    "ErrImagePull",         "ImagePullBackOff",    "InvalidImageName",
-    "ErrImageNeverPull",    "RegistryUnavailable", "ImageInspectError",
-    "SignatureValidationFailed",
+    "ErrImagePull",        "ImagePullBackOff",  "InvalidImageName",          "ErrImageNeverPull",
+    "RegistryUnavailable", "ImageInspectError", "SignatureValidationFailed",
 };
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -109,7 +108,8 @@ static const cJSON *condition_find(const cJSON *pod, const char *type, const cha
 
     cJSON_ArrayForEach(item, json_path(pod, "status.conditions"))
     {
-        if (strcmp(text_at(item, "type"), type) == 0 && strcmp(text_at(item, "status"), status) == 0)
+        if (strcmp(text_at(item, "type"), type) == 0 &&
+            strcmp(text_at(item, "status"), status) == 0)
             return item;
     }
     return NULL;
@@ -198,6 +198,11 @@ static void waiting_read(struct pod_view *out, const cJSON *pod)
 
     if (out->phase != POD_PENDING)
         return;
+    /* Seen on an API server: with a finalizer it stays Pending so for ever, without conditions. */
+    if (out->deletion_ms && !text_at(pod, "spec.nodeName")[0]) {
+        waiting_set(out, POD_UNSCHEDULABLE, "deleted before it had a node", out->deletion_ms);
+        return;
+    }
     if (unscheduled && strcmp(text_at(unscheduled, "reason"), "SchedulingGated") != 0) {
         waiting_set(out, POD_UNSCHEDULABLE, text_at(unscheduled, "message"),
                     time_at(unscheduled, "lastTransitionTime"));
@@ -255,11 +260,13 @@ static void times_read(struct pod_view *out, const cJSON *pod)
 }
 
 /* A done record in the termination message. One signed with another key, of an earlier run or an
- * exchanged Secret, cannot be believed and is nobody's failure: the next attempt finds the commit. */
+ * exchanged Secret, cannot be believed and is nobody's failure: the next attempt finds the commit.
+ */
 static void record_read(struct pod_view *out, const cJSON *pod, const char *text,
                         const char *token_hex)
 {
-    const cJSON *uid = cJSON_GetObjectItemCaseSensitive(json_path(pod, "metadata.labels"), LABEL_UID);
+    const cJSON *uid =
+        cJSON_GetObjectItemCaseSensitive(json_path(pod, "metadata.labels"), LABEL_UID);
     struct err err;
     struct record record;
 
@@ -345,7 +352,7 @@ static bool is_deleted_kill(const struct pod_view *view, const cJSON *ended)
     const cJSON *code = cJSON_GetObjectItemCaseSensitive(ended, "exitCode");
 
     return view->deletion_ms && (!ended || (cJSON_IsNumber(code) && (code->valueint == 128 + 9 ||
-                                                                      code->valueint == 128 + 15)));
+                                                                     code->valueint == 128 + 15)));
 }
 
 static void failure_judge(struct pod_view *out, const cJSON *pod, const cJSON *ended)

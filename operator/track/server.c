@@ -57,7 +57,8 @@ static int program_find(char **out, const char *name, struct err *err)
 
 static const char *folder_parent(void)
 {
-    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-";
+    static const char plain[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-";
     const char *dir = getenv("TMPDIR");
 
     if (!dir || dir[0] != '/' || strlen(dir) > FOLDER_MAX - sizeof(FOLDER_PREFIX) - 6 ||

@@ -15,7 +15,7 @@ struct track_server;
 /* Starts it and waits until it answers (at most 5 s). ERR_NOT_FOUND: no redis-server program in
  * PATH. ERR_DEPENDENCY: it did not start; its last words. On success *out is owned. */
 int track_server_start(struct track_server **out, struct err *err);
-void track_server_free(struct track_server *server); /* stops it, removes the folder */
+void track_server_free(struct track_server *server);             /* stops it, removes the folder */
 const char *track_server_url(const struct track_server *server); /* "unix:///tmp/.../r.sock" */
 /* Its password, or NULL; borrowed. */
 const char *track_server_password(const struct track_server *server);

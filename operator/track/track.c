@@ -17,11 +17,11 @@
 #include <time.h>
 
 enum {
-    TIMEOUT_MS = 1500,      /* of one command: a stopped server counts as away */
-    SLICE_MS = 50,          /* how long a stop, a move or an expiry waits at most */
+    TIMEOUT_MS = 1500, /* of one command: a stopped server counts as away */
+    SLICE_MS = 50,     /* how long a stop, a move or an expiry waits at most */
     PAUSE_FIRST_MS = 50,
     PAUSE_MAX_MS = 1000,
-    BATCH = 256,            /* fields a read */
+    BATCH = 256, /* fields a read */
     MESSAGES_AT_ONCE = 1000,
 };
 
@@ -260,8 +260,8 @@ static int follow(struct track *track, struct link *link, struct err *err)
             return -1;
         if (left_ms <= 0 || is_over(track))
             return 0;
-        if (listen_once(track, link, left_ms < SLICE_MS ? (int)left_ms + 1 : SLICE_MS, &ours,
-                        err) < 0)
+        if (listen_once(track, link, left_ms < SLICE_MS ? (int)left_ms + 1 : SLICE_MS, &ours, err) <
+            0)
             return -1;
         if (ours && read_done(track, link, err) < 0)
             return -1;

@@ -30,16 +30,16 @@ void track_free(struct track *track); /* stops and joins; NULL is fine */
 int track_fd(const struct track *track);
 
 struct track_snapshot {
-    int64_t up_ms;          /* Unix ms since when Redis answers; 0 = away */
-    int64_t away_ms;        /* Unix ms since when it is away; 0 = it answers */
-    struct record *done;    /* owned */
+    int64_t up_ms;       /* Unix ms since when Redis answers; 0 = away */
+    int64_t away_ms;     /* Unix ms since when it is away; 0 = it answers */
+    struct record *done; /* owned */
     size_t done_count;
     struct track_beat {
         struct beat beat;
         int64_t progress_ms; /* when its progress was last seen to move, our clock */
-    } *beats; /* owned */
+    } * beats;               /* owned */
     size_t beat_count;
-    char error[200];        /* why it is away, or "" */
+    char error[200]; /* why it is away, or "" */
 };
 void track_snapshot(struct track *track, struct track_snapshot *out);
 void track_snapshot_clear(struct track_snapshot *snapshot);

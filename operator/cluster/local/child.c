@@ -16,12 +16,11 @@ enum { ARGS_MAX = 64, ENV_MAX = 256, LOG_TAIL = 2048 };
 
 /* What a worker gets from our own environment; LD_LIBRARY_PATH and CUDA_VISIBLE_DEVICES are how
  * a person says where libraries and which devices are. */
-static const char *const inherited[] = { "PATH",   "HOME",
-                                         "LANG",   "LC_ALL",
-                                         "TZ",     "LD_LIBRARY_PATH",
-                                         ENV_FAIL, "CUDA_VISIBLE_DEVICES" };
+static const char *const inherited[] = {
+    "PATH", "HOME", "LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH", ENV_FAIL, "CUDA_VISIBLE_DEVICES"
+};
 
-struct words { /* a NULL-terminated list of strings: argv, environ */
+struct words {               /* a NULL-terminated list of strings: argv, environ */
     char *list[ENV_MAX + 1]; /* owned */
     size_t count;
 };
@@ -214,9 +213,11 @@ static char *message_read(const char *path)
 
 static size_t utf8_length(const unsigned char *s)
 {
-    size_t n = s[0] < 0x80 ? 1 : s[0] >= 0xC2 && s[0] < 0xE0 ? 2 : s[0] >= 0xE0 && s[0] < 0xF0 ? 3
-                                                               : s[0] >= 0xF0 && s[0] < 0xF5   ? 4
-                                                                                               : 0;
+    size_t n = s[0] < 0x80                   ? 1
+               : s[0] >= 0xC2 && s[0] < 0xE0 ? 2
+               : s[0] >= 0xE0 && s[0] < 0xF0 ? 3
+               : s[0] >= 0xF0 && s[0] < 0xF5 ? 4
+                                             : 0;
 
     for (size_t i = 1; i < n; i++) {
         if ((s[i] & 0xC0) != 0x80)

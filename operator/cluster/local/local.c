@@ -22,11 +22,11 @@
 enum {
     CONFIG_RETRY_MS = 1000, /* a pod that waits for a key of the Secret */
     LOCK_WAIT_MS = 2000,
-    REAP_MS = 10000,        /* after SIGKILL: a process in the kernel may take its time */
+    REAP_MS = 10000, /* after SIGKILL: a process in the kernel may take its time */
 };
 
 struct cluster_local {
-    struct cluster base; /* first */
+    struct cluster base;     /* first */
     char *work_dir, *worker; /* owned */
     char uid[NAME_UID_SIZE];
     struct local_store store;
@@ -61,7 +61,6 @@ static void poke_drain(const struct cluster_local *local)
 
     (void)!read(local->poke, &count, sizeof(count));
 }
-
 
 /* Forgets a pod that nothing holds any more. */
 static void forget_if_gone(struct cluster_local *local, cJSON *pod)
@@ -141,8 +140,7 @@ static int child_watch(struct cluster_local *local, const struct local_child *ch
         return err_errno(err, ERR_DEPENDENCY, errno, "epoll");
     if (local->child_count == local->child_cap) {
         local->child_cap = local->child_cap ? 2 * local->child_cap : 8;
-        local->children =
-            xrealloc(local->children, local->child_cap * sizeof(local->children[0]));
+        local->children = xrealloc(local->children, local->child_cap * sizeof(local->children[0]));
     }
     local->children[local->child_count++] = *child;
     return 0;
@@ -397,8 +395,7 @@ static int open_all(struct cluster_local *local, const struct cluster_local_opts
     if (!local->work_dir)
         return err_errno(err, ERR_CONFIG, errno, "%s", opts->work_dir);
     resolved.work_dir = local->work_dir;
-    if (lock_take(local, err) < 0 || folders_make(local, err) < 0 ||
-        events_open(local, err) < 0 ||
+    if (lock_take(local, err) < 0 || folders_make(local, err) < 0 || events_open(local, err) < 0 ||
         local_store_open(&local->store, &resolved, clock_unix_ms(), err) < 0)
         return -1;
     (void)snprintf(local->uid, sizeof(local->uid), "%s",
@@ -474,8 +471,7 @@ int cluster_local_step(struct cluster_local *local, int64_t now_unix_ms, int64_t
     if (local_store_save(&local->store, err) < 0)
         return -1;
     children_enforce(local);
-    if (pods_start(local, now_unix_ms, &waits, err) < 0 ||
-        local_store_save(&local->store, err) < 0)
+    if (pods_start(local, now_unix_ms, &waits, err) < 0 || local_store_save(&local->store, err) < 0)
         return -1;
     *next_ms = next_look(local, now_unix_ms, waits);
     return 0;

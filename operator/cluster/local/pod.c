@@ -142,7 +142,9 @@ void local_pod_end(cJSON *pod, const struct local_pod_end *end, int64_t now_ms)
     if (end->signal)
         json_add_i64(ended, "signal", end->signal);
     json_add_str(ended, "reason",
-                 end->reason ? end->reason : end->exit_code == 0 ? "Completed" : "Error");
+                 end->reason           ? end->reason
+                 : end->exit_code == 0 ? "Completed"
+                                       : "Error");
     if (end->message[0])
         json_add_str(ended, "message", end->message);
     if (started[0])
@@ -205,8 +207,7 @@ void local_uid(char out[37])
     hash_random(b, sizeof(b));
     b[6] = (unsigned char)((b[6] & 0x0F) | 0x40);
     b[8] = (unsigned char)((b[8] & 0x3F) | 0x80);
-    (void)snprintf(out, 37,
-                   "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", b[0],
-                   b[1], b[2], b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12], b[13],
-                   b[14], b[15]);
+    (void)snprintf(out, 37, "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x",
+                   b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12],
+                   b[13], b[14], b[15]);
 }

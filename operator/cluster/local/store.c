@@ -134,8 +134,8 @@ static int store_load(struct local_store *store, const struct cluster_local_opts
     return local_store_save(store, err);
 }
 
-int local_store_open(struct local_store *out, const struct cluster_local_opts *opts,
-                     int64_t now_ms, struct err *err)
+int local_store_open(struct local_store *out, const struct cluster_local_opts *opts, int64_t now_ms,
+                     struct err *err)
 {
     struct local_store store = { .path = xasprintf("%s/job.json", opts->work_dir) };
 

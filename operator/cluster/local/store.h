@@ -20,8 +20,8 @@ struct local_store {
 
 /* Reads or makes job.json for opts; ERR_CONFIG: other options, another build, or broken. On
  * success *out is the caller's to clear. */
-int local_store_open(struct local_store *out, const struct cluster_local_opts *opts,
-                     int64_t now_ms, struct err *err);
+int local_store_open(struct local_store *out, const struct cluster_local_opts *opts, int64_t now_ms,
+                     struct err *err);
 void local_store_clear(struct local_store *store);
 int local_store_save(struct local_store *store, struct err *err); /* nothing when not dirty */
 cJSON *local_store_find(const struct local_store *store, const char *pod); /* NULL: absent */

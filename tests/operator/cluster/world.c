@@ -36,10 +36,11 @@ void world_init(struct world *world, const char *script)
     world->root = xstrdup(root);
     world->work = xasprintf("%s/film.mp4.stereojob", root);
     world_script(world, script);
-    text = xasprintf("{\"apiVersion\":\"stereojob.io/v1\",\"kind\":\"StereoJob\","
-                     "\"metadata\":{\"name\":\"film\"},\"spec\":{\"source\":{\"uri\":\"%s/script\"},"
-                     "\"output\":{\"uri\":\"%s/film.mp4\"},\"parallelism\":2}}",
-                     root, root);
+    text =
+        xasprintf("{\"apiVersion\":\"stereojob.io/v1\",\"kind\":\"StereoJob\","
+                  "\"metadata\":{\"name\":\"film\"},\"spec\":{\"source\":{\"uri\":\"%s/script\"},"
+                  "\"output\":{\"uri\":\"%s/film.mp4\"},\"parallelism\":2}}",
+                  root, root);
     must(json_parse(&world->job, text, strlen(text), &err), &err);
     fields_default(world->job);
 }

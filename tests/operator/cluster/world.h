@@ -47,6 +47,7 @@ void world_step(struct world *world, int wait_ms);
 /* reconcile and step until the job's phase is this one; fails after limit_ms. */
 void world_run(struct world *world, enum phase phase, int limit_ms);
 int world_turn(struct world *world, struct err *err); /* waits, then steps and reconciles */
-int world_pid(const struct world *world, const char *kind); /* last line of pid-KIND, waits for it */
+int world_pid(const struct world *world,
+              const char *kind); /* last line of pid-KIND, waits for it */
 bool world_process_lives(int pid);
 #endif

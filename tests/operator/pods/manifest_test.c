@@ -23,10 +23,12 @@ static const char bare[] =
 static const char rich[] =
     "{\"apiVersion\":\"stereojob.io/v1\",\"kind\":\"StereoJob\",\"metadata\":{\"name\":"
     "\"a-very-long-name-of-a-film-that-has-sixty-three-characters-in--x\",\"namespace\":\"films\","
-    "\"uid\":\"" UID_TEXT "\"},\"spec\":{\"source\":{\"uri\":\"s3://b/in.mp4\"},\"output\":{\"uri\":"
+    "\"uid\":\"" UID_TEXT
+    "\"},\"spec\":{\"source\":{\"uri\":\"s3://b/in.mp4\"},\"output\":{\"uri\":"
     "\"s3://b/out.mp4\"},\"parallelism\":4,\"segmentDeadlineSeconds\":900,\"priorityClassName\":"
     "\"system-node-critical\",\"runtimeClassName\":\"nvidia\",\"nodeSelector\":{\"gpu\":\"yes\"},"
-    "\"tolerations\":[{\"key\":\"nvidia.com/gpu\",\"operator\":\"Exists\",\"effect\":\"NoSchedule\"},"
+    "\"tolerations\":[{\"key\":\"nvidia.com/"
+    "gpu\",\"operator\":\"Exists\",\"effect\":\"NoSchedule\"},"
     "{\"key\":\"node.kubernetes.io/not-ready\",\"operator\":\"Exists\",\"effect\":\"NoExecute\","
     "\"tolerationSeconds\":5}],\"affinity\":{\"nodeAffinity\":{"
     "\"requiredDuringSchedulingIgnoredDuringExecution\":{\"nodeSelectorTerms\":[{"
@@ -80,11 +82,14 @@ static void manifests_are_as_they_were_accepted(void **state)
     } rows[] = {
         { "plan", bare, { .id = { .stage = STAGE_PLAN } } },
         { "convert", bare, { .id = { .stage = STAGE_CONVERT, .index = 7 } } },
-        { "convert-rich", rich,
+        { "convert-rich",
+          rich,
           { .id = { .stage = STAGE_CONVERT, .index = 19999, .epoch = 3, .attempt = 2 },
-            .failures = 1, .interruptions = 4, .memory_percent = 150, .storage_percent = 225 } },
-        { "assemble-rich", rich,
-          { .id = { .stage = STAGE_ASSEMBLE }, .memory_percent = 150 } },
+            .failures = 1,
+            .interruptions = 4,
+            .memory_percent = 150,
+            .storage_percent = 225 } },
+        { "assemble-rich", rich, { .id = { .stage = STAGE_ASSEMBLE }, .memory_percent = 150 } },
     };
 
     (void)state;
@@ -107,7 +112,10 @@ static void a_manifest_is_read_back(void **state)
     struct pods_context context = context_of(job);
     const struct action action = {
         .id = { .stage = STAGE_CONVERT, .index = 19999, .epoch = 4000000000u, .attempt = 50 },
-        .failures = 3, .interruptions = 50, .memory_percent = 337, .storage_percent = 400,
+        .failures = 3,
+        .interruptions = 50,
+        .memory_percent = 337,
+        .storage_percent = 400,
     };
     AUTO(cJSON) cJSON *pod = pods_manifest(&context, &action);
     struct pod_view view;
@@ -155,14 +163,22 @@ static void quantities_grow(void **state)
         uint32_t percent;
         const char *out;
     } rows[] = {
-        { "4Gi", 100, "4Gi" },          { "4Gi", 150, "6442450944" },
-        { "1.5Gi", 200, "3221225472" }, { "1000", 150, "1500" },
-        { "1", 150, "2" },              { "100M", 225, "225000000" },
-        { "1e9", 150, "1500000000" },   { "1500m", 200, "3" },
-        { "0", 400, "0" },              { "2Ki", 0, "2Ki" },
-        { "5Ei", 150, "5Ei" },          { "lots", 150, "lots" },
-        { "", 150, "" },                { "1Gi ", 150, "1Gi " },
-        { "-1Gi", 150, "-1Gi" },        { "2Pi", 400, "9007199254740992" },
+        { "4Gi", 100, "4Gi" },
+        { "4Gi", 150, "6442450944" },
+        { "1.5Gi", 200, "3221225472" },
+        { "1000", 150, "1500" },
+        { "1", 150, "2" },
+        { "100M", 225, "225000000" },
+        { "1e9", 150, "1500000000" },
+        { "1500m", 200, "3" },
+        { "0", 400, "0" },
+        { "2Ki", 0, "2Ki" },
+        { "5Ei", 150, "5Ei" },
+        { "lots", 150, "lots" },
+        { "", 150, "" },
+        { "1Gi ", 150, "1Gi " },
+        { "-1Gi", 150, "-1Gi" },
+        { "2Pi", 400, "9007199254740992" },
         { "3Pi", 400, "3Pi" },
     };
 
@@ -182,19 +198,26 @@ static void resources_follow_the_stage(void **state)
         const char *out;
     } rows[] = {
         { "silent", "{}", { .devices = true }, "{}" },
-        { "silent, estimated and grown", "{}", { .devices = true, .memory_bytes = 1000,
-          .memory_percent = 150 },
+        { "silent, estimated and grown",
+          "{}",
+          { .devices = true, .memory_bytes = 1000, .memory_percent = 150 },
           "{\"requests\":{\"memory\":\"1500\"},\"limits\":{\"memory\":\"1500\"}}" },
         { "the user's word counts, not the plan's",
-          "{\"limits\":{\"memory\":\"1Ki\"}}", { .memory_bytes = 9, .memory_percent = 150 },
+          "{\"limits\":{\"memory\":\"1Ki\"}}",
+          { .memory_bytes = 9, .memory_percent = 150 },
           "{\"limits\":{\"memory\":\"1536\"}}" },
-        { "storage", "{\"requests\":{\"ephemeral-storage\":\"10\",\"cpu\":\"10\"}}",
+        { "storage",
+          "{\"requests\":{\"ephemeral-storage\":\"10\",\"cpu\":\"10\"}}",
           { .storage_percent = 150, .memory_percent = 400 },
           "{\"requests\":{\"ephemeral-storage\":\"15\",\"cpu\":\"10\"}}" },
-        { "gpu", "{\"gpu\":{\"count\":2,\"name\":\"amd.com/gpu\"}}", { .devices = true },
+        { "gpu",
+          "{\"gpu\":{\"count\":2,\"name\":\"amd.com/gpu\"}}",
+          { .devices = true },
           "{\"requests\":{\"amd.com/gpu\":\"2\"},\"limits\":{\"amd.com/gpu\":\"2\"}}" },
-        { "no gpu here", "{\"gpu\":{\"count\":2},\"limits\":{\"nvidia.com/gpu\":\"1\"}}",
-          { .devices = false }, "{}" },
+        { "no gpu here",
+          "{\"gpu\":{\"count\":2},\"limits\":{\"nvidia.com/gpu\":\"1\"}}",
+          { .devices = false },
+          "{}" },
     };
 
     (void)state;

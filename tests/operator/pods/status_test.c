@@ -94,8 +94,9 @@ static void a_full_status_round_trips(void **state)
     memset(status.completed + 2, 1, 3);
     memset(status.failed + 5, 1, 3);
     status.assembled = true;
-    status.output = (struct record){ .id = { .stage = STAGE_ASSEMBLE }, .frames = 7,
-                                     .bytes = UINT64_C(1) << 62, .duration_ms = 1 };
+    status.output = (struct record){
+        .id = { .stage = STAGE_ASSEMBLE }, .frames = 7, .bytes = UINT64_C(1) << 62, .duration_ms = 1
+    };
     (void)snprintf(status.output.uid, sizeof(status.output.uid), "u-1");
     memset(status.output.sha256, 'c', HASH_HEX_SIZE - 1);
     for (uint32_t i = 0; i < DECIDE_MAX_DEAD_LETTERS; i++) {
@@ -206,8 +207,9 @@ static void indexes_beyond_the_plan_are_refused(void **state)
 /* Another version may know more conditions and fields. */
 static void what_is_not_known_is_left_alone(void **state)
 {
-    AUTO(cJSON) cJSON *json = cJSON_Parse("{\"phase\":\"Pending\",\"new\":1,\"conditions\":[{"
-                                          "\"type\":\"New\",\"status\":\"True\"}]}");
+    AUTO(cJSON)
+    cJSON *json = cJSON_Parse("{\"phase\":\"Pending\",\"new\":1,\"conditions\":[{"
+                              "\"type\":\"New\",\"status\":\"True\"}]}");
     struct job_status status, fresh = { 0 };
     struct err err;
 

@@ -227,7 +227,8 @@ static void a_redis_that_dies_or_forgets_costs_nothing(void **state)
             struct redis *redis = NULL;
 
             CHECK_OK(redis_open(&redis, track_server_url(world.server),
-                                track_server_password(world.server), 1000, &err), err);
+                                track_server_password(world.server), 1000, &err),
+                     err);
             CHECK_OK(redis_call(redis, NULL, 1, flush, &err), err);
             redis_free(redis);
             step = 1;

@@ -12,7 +12,8 @@
 
 static struct record record_of(enum stage stage, uint32_t index)
 {
-    struct record record = { .id = { .stage = stage, .index = index }, .segments = 3,
+    struct record record = { .id = { .stage = stage, .index = index },
+                             .segments = 3,
                              .time_base = { 1, 1000 } };
 
     (void)snprintf(record.uid, sizeof(record.uid), UID_TEXT);
@@ -40,10 +41,10 @@ static void only_what_is_signed_and_in_its_place_counts(void **state)
     (void)state;
     board_init(&board, UID_TEXT, TOKEN);
     foreign.uid[0] = 'x';
-    assert_false(add(&board, "7", &seven, "00"));      /* signed by somebody else */
-    assert_false(add(&board, "7", &seven, NULL));      /* not signed */
-    assert_false(add(&board, "7", &foreign, TOKEN));   /* of another job */
-    assert_false(add(&board, "8", &seven, TOKEN));     /* in another's place */
+    assert_false(add(&board, "7", &seven, "00"));    /* signed by somebody else */
+    assert_false(add(&board, "7", &seven, NULL));    /* not signed */
+    assert_false(add(&board, "7", &foreign, TOKEN)); /* of another job */
+    assert_false(add(&board, "8", &seven, TOKEN));   /* in another's place */
     assert_false(add(&board, "007", &seven, TOKEN));
     assert_false(add(&board, "seven", &seven, TOKEN));
     assert_false(add(&board, "", &seven, TOKEN));
@@ -51,7 +52,7 @@ static void only_what_is_signed_and_in_its_place_counts(void **state)
     assert_false(add(&board, "99999999999999", &seven, TOKEN));
     assert_false(board_add_done(&board, "7", "junk", 4));
     assert_int_equal(board.done_count, 0);
-    assert_true(add(&board, "7", &seven, TOKEN)); /* after all that */
+    assert_true(add(&board, "7", &seven, TOKEN));  /* after all that */
     assert_false(add(&board, "7", &seven, TOKEN)); /* known */
     assert_true(add(&board, "plan", &plan, TOKEN));
     assert_true(add(&board, "assemble", &assemble, TOKEN));
@@ -66,7 +67,8 @@ static void only_what_is_signed_and_in_its_place_counts(void **state)
 static bool beat(struct board *board, uint32_t epoch, uint32_t attempt, int64_t progress,
                  int64_t now_ms)
 {
-    struct beat beat = { .id = { STAGE_CONVERT, 7, epoch, attempt }, .progress = progress,
+    struct beat beat = { .id = { STAGE_CONVERT, 7, epoch, attempt },
+                         .progress = progress,
                          .step = "encode" };
     AUTO_FREE char *text = beat_format(&beat, TOKEN);
 

@@ -42,7 +42,8 @@ static void connect_again(struct fixture *f)
 
     redis_free(f->redis);
     must(redis_open(&f->redis, track_server_url(f->server), track_server_password(f->server), 2000,
-                    &err), &err);
+                    &err),
+         &err);
 }
 
 static void start(struct fixture *f, uint32_t reread_ms)
@@ -77,7 +78,8 @@ static void call(struct fixture *f, const char *a, const char *b, const char *c,
 static void done(struct fixture *f, uint32_t index, const char *token, bool publish)
 {
     struct record record = { .id = { .stage = STAGE_CONVERT, .index = index },
-                             .time_base = { 1, 1000 }, .frames = 5 };
+                             .time_base = { 1, 1000 },
+                             .frames = 5 };
     AUTO_FREE char *text = NULL;
     char field[16];
 
@@ -125,8 +127,7 @@ static bool has_beat(const struct track_snapshot *snapshot)
 }
 
 /* Waits on the descriptor alone, as the loop does; false after limit_ms. */
-static bool wait_for(struct fixture *f, snapshot_fn *fn, int limit_ms,
-                     struct track_snapshot *out)
+static bool wait_for(struct fixture *f, snapshot_fn *fn, int limit_ms, struct track_snapshot *out)
 {
     int64_t until_us = clock_mono_us() + limit_ms * INT64_C(1000);
 
@@ -325,8 +326,9 @@ static void a_stopped_server_is_away_until_it_goes_on(void **state)
 static void another_server_is_followed(void **state)
 {
     struct track_server *first;
-    struct track_opts opts = { .uid = UID_TEXT, .token_hex = TOKEN, .reread_ms = 100,
-                               .url = "unix:///nowhere/r.sock" };
+    struct track_opts opts = {
+        .uid = UID_TEXT, .token_hex = TOKEN, .reread_ms = 100, .url = "unix:///nowhere/r.sock"
+    };
     struct fixture f = { 0 };
     struct err err;
 
