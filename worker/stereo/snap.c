@@ -4,14 +4,8 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
-#ifndef SLOPE_RADIUS
-#define SLOPE_RADIUS 2
-#endif
-// /* cells: 25 samples for a line through them */
-#ifndef LUMA_NOISE
-#define LUMA_NOISE 16
-#endif
-// /* 10-bit steps: contrast below this tells nothing about depth */
+#define SLOPE_RADIUS 2  /* cells: 25 samples for a line through them */
+#define LUMA_NOISE   16 /* 10-bit steps: contrast below this tells nothing about depth */
 #define SLOPE_MAX    (1 << 18)
 
 static const uint16_t *depth_row(const struct plane16 *p, int y)

@@ -7,9 +7,9 @@
 
 #include "worker/image.h"
 
-#ifndef BIAS
-#define BIAS 90
-#endif
+#define SNAP_SPLIT_Q8 90 /* .35 of the way from far to near: rather too near */
+#define SNAP_HINT_Q8  32 /* luma moves the split by an eighth at most: grain must not decide */
+
 struct snap_cell {
     uint16_t low, high; /* depth in the window around; equal where there is no edge */
     int32_t slope_q8;   /* depth per step of 10-bit luma */
@@ -22,9 +22,10 @@ void snap_cells(struct snap_cell *cells, const struct plane16 *depth, const uint
 /* luma is the pixel's, smooth the cells' luma interpolated as depth was. */
 static inline uint16_t snap_pixel(uint16_t depth, int luma, int smooth, struct snap_cell cell)
 {
-    int32_t v = depth + (((luma - smooth) * cell.slope_q8) >> 8);
-    int32_t split = cell.low + (cell.high - cell.low) * BIAS / 256; /* .35: rather too near */
+    int32_t range = cell.high - cell.low, most = range * SNAP_HINT_Q8 >> 8;
+    int32_t hint = ((luma - smooth) * cell.slope_q8) >> 8;
 
-    return v > split ? cell.high : cell.low;
+    hint = hint < -most ? -most : hint > most ? most : hint;
+    return depth + hint > cell.low + (range * SNAP_SPLIT_Q8 >> 8) ? cell.high : cell.low;
 }
 #endif

@@ -6,10 +6,10 @@
 #include <stdbool.h>
 #include <string.h>
 
-#ifndef WINDOW_PARTS
+/* The snap window reaches width / 190 to each side, and at least over the two cells that models
+ * blur an edge to. */
 #define WINDOW_PARTS 190
-#endif
-// /* the snap window reaches width / 190 to each side */
+#define WINDOW_MIN   2
 
 struct axis { /* where a full-size position lies between two cells */
     int32_t *cell;
@@ -158,7 +158,8 @@ void upscale_begin(struct upscale *up, const struct image *view, const struct pl
     if (!up->snapping)
         return;
     shrink_luma(up);
-    snap_cells(up->cells, depth, up->cell_luma, radius < 1 ? 1 : radius, edge_min, up->scratch);
+    snap_cells(up->cells, depth, up->cell_luma, radius < WINDOW_MIN ? WINDOW_MIN : radius, edge_min,
+               up->scratch);
 }
 
 static void stretch(const struct upscale *up, uint16_t *out, const uint16_t *in)
