@@ -53,7 +53,7 @@ static const struct film_row long_films[] = {
     { .name = "h264_10.mp4", .seen = INDEX, .frames = 50 },
     { .name = "h264_full.mp4", .seen = INDEX, .frames = 50 },
     { .name = "odd.mp4", .seen = INDEX, .frames = 25 },
-    { .name = "turned.mp4", .seen = INDEX, .frames = 50 },
+    { .name = "turned_90.mp4", .seen = INDEX, .frames = 50 },
     { .name = "two_videos.mp4", .seen = INDEX, .frames = 50 },
     { .name = "vfr.mkv", .seen = FULL },
     { .name = "ntsc.mkv", .seen = FULL },

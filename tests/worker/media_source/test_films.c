@@ -70,6 +70,8 @@ static void compare_segment(const char *name, const struct plan_segment *segment
 
     while (at < whole_count && whole[at].pts < segment->lead_pts)
         at++;
+    if (count)
+        assert_true(got[0].pts >= segment->seek_pts); /* no leading pictures */
     for (size_t i = 0; i < count; i++) {
         if (got[i].pts < segment->lead_pts)
             continue;

@@ -112,6 +112,27 @@ static void segments_go_by_length_and_workers(void **state)
     }
 }
 
+/* The film's own dts (here 7 ticks before the pts), not what plan_cut was given. */
+static void seeks_are_in_the_films_times(void **state)
+{
+    AUTO(film) struct film *film = table_film(1000, 50, 320, 180);
+    AUTO(job_spec) struct job_spec *spec = film_spec("film", 7, DEPTH_CLASSICAL);
+    AUTO(plan) struct plan *plan = NULL;
+
+    (void)state;
+    for (size_t i = 0; i < film->packet_count; i++)
+        film->packets[i].dts -= 7;
+    plan = draft(film, spec);
+    assert_true(plan->segment_count > 3);
+    for (uint32_t i = 0; i < plan->segment_count; i++) {
+        const struct plan_segment *segment = &plan->segments[i];
+
+        CHECK_INT("dts", segment->seek_dts, segment->seek_pts - 7);
+        CHECK_INT("a keyframe", segment->seek_pts % (50 * 40), 0);
+        assert_true(segment->seek_pts <= segment->lead_pts);
+    }
+}
+
 static void depths_turns_and_colours(void **state)
 {
     AUTO(film) struct film *film = table_film(50, 12, 321, 180);
@@ -340,6 +361,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(encoders_go_by_size),
         cmocka_unit_test(segments_go_by_length_and_workers),
+        cmocka_unit_test(seeks_are_in_the_films_times),
         cmocka_unit_test(depths_turns_and_colours),
         cmocka_unit_test(frames_that_share_a_time_are_counted),
         cmocka_unit_test(streams_are_copied_or_named),
