@@ -53,7 +53,7 @@ static bool is_accounted(const struct pass *pass, const struct pod_view *pod)
         return next->planned; /* no such index; before planning it may be one */
     if (attempt_class_of(pass, pod) == CLASS_DONE)
         return false;
-    return pod->id.epoch < next->epoch || pod != slot->newest;
+    return pod != slot->newest; /* an older attempt, or of an older epoch */
 }
 
 static const char *stop_reason(const struct pass *pass)

@@ -14,16 +14,6 @@
 
 #define DISCARDED "Discarded" /* the reason that no retry lifts */
 
-static bool is_completed(const struct pass *pass)
-{
-    return pass->was->phase == PHASE_COMPLETED;
-}
-
-static bool is_cancelled(const struct pass *pass)
-{
-    return pass->was->phase == PHASE_CANCELLED;
-}
-
 static bool is_discarded(const struct pass *pass)
 {
     return pass->seen->discard &&
@@ -186,15 +176,14 @@ static void say_discarded(const struct pass *pass, char *out, size_t size)
         text_set(out, size, "given up by the user");
 }
 
-/* First match wins; the order is the policy. Without a text, the phase stays as it was said. */
+/* First match wins; the order is the policy. Completed, Cancelled and what was discarded never come
+ * here (is_final). Without a text, the phase stays as it was said. */
 static const struct rule {
     bool (*when)(const struct pass *pass);
     enum phase phase;
     const char *reason;
     void (*say)(const struct pass *pass, char *out, size_t size);
 } rules[] = {
-    { is_completed, PHASE_COMPLETED, NULL, NULL },
-    { is_cancelled, PHASE_CANCELLED, NULL, NULL },
     { is_discarded, PHASE_FAILED, DISCARDED, say_discarded },
     { is_failed, PHASE_FAILED, NULL, NULL },
     { is_assembled, PHASE_COMPLETED, "OutputReady", say_output },
@@ -211,7 +200,7 @@ static const struct rule {
     { is_new, PHASE_PENDING, "Accepted", say_waiting },
 };
 
-/* Nothing that happens to pods or tracking matters any more. */
+/* Nothing that happens to pods, tracking or the spec matters any more. */
 static bool is_final(const struct job_status *was)
 {
     return was->phase == PHASE_COMPLETED || was->phase == PHASE_CANCELLED ||

@@ -48,10 +48,10 @@ struct dead_letter {
     char message[DECIDE_TEXT];
 };
 
-enum condition { /* each True, False or absent */
-    CONDITION_DEGRADED,          /* tracking is away */
-    CONDITION_WAITING_FOR_GPU,   /* unschedulable, with the scheduler's words */
-    CONDITION_IMAGE_PULL_FAILED,
+enum condition {                            /* each True, False or absent */
+                 CONDITION_DEGRADED,        /* tracking is away */
+                 CONDITION_WAITING_FOR_GPU, /* unschedulable, with the scheduler's words */
+                 CONDITION_IMAGE_PULL_FAILED,
 };
 #define CONDITION_COUNT 3
 const char *condition_name(enum condition condition);
@@ -59,19 +59,19 @@ const char *condition_name(enum condition condition);
 /* The job's status as it is stored; small enough for one object. */
 struct job_status {
     enum phase phase;
-    char reason[40];      /* CamelCase, of the phase */
-    char message[400];    /* for people */
+    char reason[40];   /* CamelCase, of the phase */
+    char message[400]; /* for people */
     uint32_t epoch;
     char observed_retry[128]; /* the last retry annotation acted on */
-    int64_t start_ms;     /* first pass; 0 = never */
-    int64_t epoch_start_ms; /* since when this epoch runs, or since when it is Suspended */
-    int64_t suspended_ms; /* not counted by activeDeadlineSeconds: all time spent suspended, and
-                             everything before the last retry of a Failed job */
+    int64_t start_ms;         /* first pass; 0 = never */
+    int64_t epoch_start_ms;   /* since when this epoch runs, or since when it is Suspended */
+    int64_t suspended_ms;     /* not counted by activeDeadlineSeconds: all time spent suspended, and
+                                 everything before the last retry of a Failed job */
     int64_t completion_ms;
-    bool planned;         /* plan below is filled */
-    struct record plan;   /* the plan stage's record */
-    uint8_t *completed;   /* owned; plan.segments bytes, 1 = its index is done */
-    uint8_t *failed;      /* owned; plan.segments bytes, 1 = dead letter */
+    bool planned;       /* plan below is filled */
+    struct record plan; /* the plan stage's record */
+    uint8_t *completed; /* owned; plan.segments bytes, 1 = its index is done */
+    uint8_t *failed;    /* owned; plan.segments bytes, 1 = dead letter */
     bool assembled;
     struct record output; /* the assemble stage's record */
     struct dead_letter dead[DECIDE_MAX_DEAD_LETTERS];
@@ -98,11 +98,11 @@ struct pod_view {
     struct attempt_id id;
     char name[NAME_POD_SIZE];
     enum pod_phase phase;
-    enum pod_waiting waiting;   /* while Pending */
+    enum pod_waiting waiting; /* while Pending */
     char waiting_message[200];
     int64_t waiting_since_ms;
     int64_t created_ms, started_ms, finished_ms; /* 0 = not yet */
-    int64_t deletion_ms;        /* deletionTimestamp; 0 = not being deleted */
+    int64_t deletion_ms;                         /* deletionTimestamp; 0 = not being deleted */
     int64_t grace_ms;
     bool has_finalizer;         /* ours */
     bool has_record;            /* its termination message is a done record with a right mac */
@@ -116,23 +116,23 @@ struct pod_view {
     uint32_t failures, interruptions;
     uint32_t memory_percent, storage_percent;
     /* heartbeat, if tracking knows one of this very attempt */
-    int64_t progress_ms;        /* when its progress counter last moved; 0 = never */
+    int64_t progress_ms; /* when its progress counter last moved; 0 = never */
 };
 
 /* What is true now. Arrays are borrowed from the caller. */
 struct observed {
     int64_t now_ms;
-    const char *uid;            /* the job's: records of another are ignored; NULL: not checked */
-    bool deleted;               /* the StereoJob has a deletionTimestamp */
-    const char *retry;          /* annotation, or NULL */
+    const char *uid;   /* the job's: records of another are ignored; NULL: not checked */
+    bool deleted;      /* the StereoJob has a deletionTimestamp */
+    const char *retry; /* annotation, or NULL */
     bool discard;
     const struct pod_view *pods; /* all pods of the job, any order */
     size_t pod_count;
     /* tracking (Redis) */
-    int64_t tracking_up_ms;     /* since when it answers; 0 = it is away */
-    int64_t tracking_away_ms;   /* since when it is away; 0 = not known (the job's start is taken) */
-    bool tracking_wanted;       /* false where there is none by choice */
-    const struct record *done;  /* records with a right mac, any order, any stage */
+    int64_t tracking_up_ms;    /* since when it answers; 0 = it is away */
+    int64_t tracking_away_ms;  /* since when it is away; 0 = not known (the job's start is taken) */
+    bool tracking_wanted;      /* false where there is none by choice */
+    const struct record *done; /* records with a right mac, any order, any stage */
     size_t done_count;
     int64_t tracking_away_grace_ms; /* how long away before Degraded says so */
 };
@@ -142,36 +142,36 @@ enum action_kind { ACTION_CREATE, ACTION_DELETE, ACTION_RELEASE };
 struct action {
     enum action_kind kind;
     struct attempt_id id;
-    char pod[NAME_POD_SIZE];   /* DELETE and RELEASE: which; CREATE: empty (a function of id) */
+    char pod[NAME_POD_SIZE]; /* DELETE and RELEASE: which; CREATE: empty (a function of id) */
     uint32_t failures, interruptions; /* CREATE: annotations of the new pod */
     uint32_t memory_percent, storage_percent;
-    bool has_verdict;          /* DELETE: first write class_name(verdict) to ANNOTATION_VERDICT */
+    bool has_verdict; /* DELETE: first write class_name(verdict) to ANNOTATION_VERDICT */
     enum attempt_class verdict;
-    const char *reason;        /* CamelCase, static: "Stalled", "Suspended", "Counted", ... */
+    const char *reason; /* CamelCase, static: "Stalled", "Suspended", "Counted", ... */
 };
 
 struct decision {
-    struct job_status status;  /* owned; what should be stored. Written BEFORE actions that depend
-                                  on it: order is status, releases, deletes, creates. A pod may
-                                  be released and deleted in the pass that first counts it,
-                                  because nothing is done when the status write fails */
+    struct job_status status; /* owned; what should be stored. Written BEFORE actions that depend
+                                 on it: order is status, releases, deletes, creates. A pod may
+                                 be released and deleted in the pass that first counts it,
+                                 because nothing is done when the status write fails */
     bool status_changed;
-    struct action *actions;    /* owned */
+    struct action *actions; /* owned */
     size_t action_count;
-    int64_t wake_ms;           /* look again at this time even if nothing happens; 0 = never */
+    int64_t wake_ms; /* look again at this time even if nothing happens; 0 = never */
 };
 void decision_clear(struct decision *decision);
 
-#define DECIDE_BACKOFF_FIRST_MS     5000
-#define DECIDE_BACKOFF_CAP_MS       300000
-#define DECIDE_INTERRUPTIONS_FREE   3       /* within ten minutes, then backoff */
-#define DECIDE_INTERRUPTIONS_LIMIT  50
-#define DECIDE_CONFIG_ERROR_WAIT_MS 60000
-#define DECIDE_LOST_POD_GRACE_MS    30000   /* after deletionTimestamp + grace */
+#define DECIDE_BACKOFF_FIRST_MS        5000
+#define DECIDE_BACKOFF_CAP_MS          300000
+#define DECIDE_INTERRUPTIONS_FREE      3 /* within ten minutes, then backoff */
+#define DECIDE_INTERRUPTIONS_LIMIT     50
+#define DECIDE_CONFIG_ERROR_WAIT_MS    60000
+#define DECIDE_LOST_POD_GRACE_MS       30000 /* after deletionTimestamp + grace */
 #define DECIDE_INTERRUPTIONS_WINDOW_MS 600000
-#define DECIDE_RETENTION_MS         3600000 /* a failed pod is kept for its log so long at most */
-#define DECIDE_RESOURCE_STEP        150     /* percent of the last, each time */
-#define DECIDE_RESOURCE_CAP         400     /* percent */
+#define DECIDE_RETENTION_MS            3600000 /* a failed pod is kept for its log so long at most */
+#define DECIDE_RESOURCE_STEP           150     /* percent of the last, each time */
+#define DECIDE_RESOURCE_CAP            400     /* percent */
 
 /* now's status in, the decision out (owned by the caller). Small allocations abort; there is no
  * way to fail. spec is checked and defaulted. job_name and uid only go into names. */

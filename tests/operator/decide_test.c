@@ -374,6 +374,7 @@ static const struct row end_rows[] = {
       .name = "Cancelled absorbs",
       .seen = { .retry = "again" },
       .done = "c0",
+      .want_completed = "",
       .phase = PHASE_CANCELLED,
       .acts = "" },
     { .n = 3,

@@ -420,6 +420,10 @@ static void live_once(uint64_t number, bool by_force)
             continue;
         (void)move(&world, kind, pod);
         crash_pass(&world, &crashes[draw(&seed, 8) % COUNT(crashes)]);
+        if (draw(&seed, 8) == 0) {
+            world_note(&world, "pass on an old cache");
+            world_pass_stale(&world);
+        }
         if (draw(&seed, 2))
             crash_pass(&world, &crashes[0]);
     }

@@ -201,8 +201,9 @@ struct sight { /* what the operator sees */
     char retry[16];
 };
 
-static void look(struct sight *sight, const struct world *world)
+static void look(struct sight *sight, const struct world *world, bool stale)
 {
+    const struct world_pod *pods = stale ? world->old : world->pods;
     struct observed *seen = &sight->seen;
 
     memset(seen, 0, sizeof(*seen));
@@ -217,10 +218,10 @@ static void look(struct sight *sight, const struct world *world)
     seen->tracking_away_ms = world->away_ms;
     seen->tracking_away_grace_ms = 5000;
     seen->pods = sight->pods;
-    seen->pod_count = world->pod_count;
-    for (size_t i = 0; i < world->pod_count; i++) {
-        view_of(&sight->pods[i], &world->pods[i]);
-        record_of(&sight->pods[i].record, world, world->pods[i].id);
+    seen->pod_count = stale ? world->old_count : world->pod_count;
+    for (size_t i = 0; i < seen->pod_count; i++) {
+        view_of(&sight->pods[i], &pods[i]);
+        record_of(&sight->pods[i].record, world, pods[i].id);
     }
     seen->done = sight->done;
     for (uint32_t k = 0; world->up_ms && k < 2 + world->segments; k++) {
@@ -348,7 +349,7 @@ static void collect(struct world *world, struct world_pod *pod)
         world_pod_remove(world, pod);
 }
 
-static void check_create(const struct world *world, const struct action *action)
+static void check_create(const struct world *world, const struct action *action, bool stale)
 {
     const struct world_chain *chain = &world->chains[slot_of(&action->id)];
     const struct job_status *stored = &world->stored;
@@ -364,7 +365,7 @@ static void check_create(const struct world *world, const struct action *action)
             world_broken(world, "two live pods of slot %u", slot);
         live += pod->id.stage == STAGE_CONVERT && !is_over(world, pod);
     }
-    if (action->id.stage == STAGE_CONVERT && live >= world->spec.parallelism)
+    if (!stale && action->id.stage == STAGE_CONVERT && live >= world->spec.parallelism)
         world_broken(world, "more than %u live converts", world->spec.parallelism);
     if (action->id.stage == STAGE_CONVERT &&
         (stored->completed[action->id.index] || stored->failed[action->id.index]))
@@ -388,17 +389,17 @@ static void check_create(const struct world *world, const struct action *action)
 }
 
 /* The successor carries exactly what its predecessor had and how that ended. */
-static void check_carried(struct world *world, const struct action *action)
+static void check_carried(struct world *world, const struct action *action, bool stale)
 {
-    const struct world_pod *last = NULL;
+    const struct world_pod *pods = stale ? world->old : world->pods, *last = NULL;
     enum attempt_class cls;
 
-    for (size_t i = 0; i < world->pod_count; i++) {
-        const struct attempt_id *id = &world->pods[i].id;
+    for (size_t i = 0; i < (stale ? world->old_count : world->pod_count); i++) {
+        const struct attempt_id *id = &pods[i].id;
 
         if (slot_of(id) == slot_of(&action->id) && id->epoch == action->id.epoch &&
             id->attempt + 1 == action->id.attempt)
-            last = &world->pods[i];
+            last = &pods[i];
     }
     if (action->id.attempt == 0 || world->void_accounts)
         return;
@@ -413,14 +414,14 @@ static void check_carried(struct world *world, const struct action *action)
                      class_name(cls));
 }
 
-static void act_create(struct world *world, const struct action *action)
+static void act_create(struct world *world, const struct action *action, bool stale)
 {
     struct world_chain *chain = &world->chains[slot_of(&action->id)];
 
     if (pod_find(world, action))
         return; /* AlreadyExists: somebody did it */
-    check_create(world, action);
-    check_carried(world, action);
+    check_create(world, action, stale);
+    check_carried(world, action, stale);
     if (chain->epoch != action->id.epoch)
         *chain = (struct world_chain){ .epoch = action->id.epoch };
     chain->attempts = action->id.attempt + 1;
@@ -467,12 +468,14 @@ static void act_release(struct world *world, const struct action *action)
     collect(world, pod);
 }
 
-static void act_delete(struct world *world, const struct action *action, bool half)
+static void act_delete(struct world *world, const struct action *action, bool half, bool stale)
 {
     struct world_pod *pod = pod_find(world, action);
 
     if (!pod)
         return;
+    if (pod->deletion_ms && stale)
+        return; /* the API server has it already */
     if (pod->deletion_ms)
         world_broken(world, "deleted twice");
     if (action->has_verdict) {
@@ -485,7 +488,7 @@ static void act_delete(struct world *world, const struct action *action, bool ha
     collect(world, pod);
 }
 
-static void act(struct world *world, const struct decision *decision, size_t acts)
+static void act(struct world *world, const struct decision *decision, size_t acts, bool stale)
 {
     for (size_t i = 0; i < decision->action_count && i < acts; i++) {
         const struct action *action = &decision->actions[i];
@@ -496,11 +499,11 @@ static void act(struct world *world, const struct decision *decision, size_t act
                                              : false))
             world_broken(world, "actions out of order");
         if (action->kind == ACTION_CREATE)
-            act_create(world, action);
+            act_create(world, action, stale);
         else if (action->kind == ACTION_RELEASE)
             act_release(world, action);
         else
-            act_delete(world, action, i + 1 == acts);
+            act_delete(world, action, i + 1 == acts, stale);
     }
 }
 
@@ -510,7 +513,7 @@ bool world_pass(struct world *world, bool write, size_t acts)
     struct decision decision;
     bool changed;
 
-    look(&sight, world);
+    look(&sight, world, false);
     decide(&decision, &world->spec, &world->stored, &sight.seen);
     check_pure(world, &sight, &decision);
     check_status(world, &decision.status);
@@ -521,10 +524,35 @@ bool world_pass(struct world *world, bool write, size_t acts)
         job_status_clear(&world->stored);
         job_status_copy(&world->stored, &decision.status);
         world->recanted = false;
-        act(world, &decision, acts);
+        memcpy(world->old, world->pods, sizeof(world->old));
+        world->old_count = world->pod_count;
+        world->old_epoch = world->stored.epoch;
+        world->old_ms = world->now_ms;
+        act(world, &decision, acts, false);
     }
     decision_clear(&decision);
     return changed;
+}
+
+void world_pass_stale(struct world *world)
+{
+    static struct sight sight;
+    struct decision decision;
+
+    if (world->old_epoch != world->stored.epoch || world->now_ms - world->old_ms > 10000 ||
+        world->void_accounts)
+        return;
+    look(&sight, world, true);
+    decide(&decision, &world->spec, &world->stored, &sight.seen);
+    if (decision.status.epoch == world->old_epoch) {
+        check_pure(world, &sight, &decision);
+        world->recanted = true; /* what an old cache counts may be less than what was counted */
+        check_status(world, &decision.status);
+        job_status_clear(&world->stored);
+        job_status_copy(&world->stored, &decision.status);
+        act(world, &decision, WORLD_ALL, true);
+    }
+    decision_clear(&decision);
 }
 
 void world_pod_start(struct world *world, struct world_pod *pod)

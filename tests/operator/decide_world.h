@@ -37,6 +37,10 @@ struct world {
     struct job_status stored; /* owned */
     struct world_pod pods[WORLD_MAX_PODS];
     size_t pod_count;
+    struct world_pod old[WORLD_MAX_PODS]; /* as they were at the last pass that saw all */
+    size_t old_count;
+    uint32_t old_epoch;
+    int64_t old_ms;
     bool committed[WORLD_SLOTS]; /* plan, assemble, convert 0, ...: what is true in the store */
     bool tracked[WORLD_SLOTS];   /* the hash in Redis */
     int64_t up_ms, away_ms;
@@ -67,6 +71,9 @@ void world_broken(const struct world *world, const char *fmt, ...)
  * anything changed. */
 bool world_pass(struct world *world, bool write, size_t acts);
 #define WORLD_ALL SIZE_MAX
+/* A whole pass on a cache that has not seen what happened to pods since the last one. Nothing when
+ * a new epoch began in between or ten seconds went by: a cache is not that old. */
+void world_pass_stale(struct world *world);
 
 /* What happens to a pod by itself. */
 void world_pod_start(struct world *world, struct world_pod *pod);
