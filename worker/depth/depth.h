@@ -24,8 +24,8 @@ struct depth_ops { /* a provider */
     /* Frame t in presentation order. The image is only read during the call. */
     int (*push)(struct depth *depth, const struct image *frame, struct err *err);
     int (*flush)(struct depth *depth, struct err *err); /* no more frames will come */
-    /* The next depth in order, if it is ready (*ready). out: planes of the provider's size, caller's
-     * memory, width/height from _size. */
+    /* The next depth in order, if it is ready (*ready). out: planes of the provider's size,
+     * caller's memory, width/height from _size. */
     int (*pop)(struct depth *depth, struct plane16 *out, bool *ready, struct err *err);
     void (*free)(struct depth *depth);
 };
@@ -40,6 +40,5 @@ AUTO_DEFINE(depth, struct depth *, depth_free)
 /* R of the classical provider: the sum of its operators' supports, in frames. */
 uint32_t depth_classical_support(void);
 /* Frames of width x height, bit_depth 8 or 10. ERR_NOMEM. Caller owns *out. */
-int depth_classical_new(struct depth **out, int width, int height, int bit_depth,
-                        struct err *err);
+int depth_classical_new(struct depth **out, int width, int height, int bit_depth, struct err *err);
 #endif
