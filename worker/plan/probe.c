@@ -92,7 +92,7 @@ int probe_run(const char *uri, bool json, const volatile sig_atomic_t *should_st
     AUTO(plan) struct plan *matroska = NULL;
     AUTO(cJSON) cJSON *doc = NULL;
     AUTO_FREE char *text = NULL;
-    struct film_opts opts = { .uri = uri, .what = uri, .should_stop = should_stop };
+    struct film_opts opts = { .uri = uri, .what = "film", .should_stop = should_stop };
 
     if (film_open(&film, &opts, err) < 0 || draft_for(&mp4, film, "out.mp4", err) < 0 ||
         draft_for(&matroska, film, "out.mkv", err) < 0)

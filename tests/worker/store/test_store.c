@@ -352,7 +352,6 @@ static void a_full_disk_is_space(void **state)
     AUTO_FREE char *folder = xasprintf("%s/small", world->root);
     AUTO_FREE char *data = xcalloc(1, 1 << 20);
     AUTO(store) struct store *store = NULL;
-    AUTO(store_writer) struct store_writer *writer = NULL;
     struct err err;
 
     assert_int_equal(mkdir(folder, 0700), 0);
