@@ -495,11 +495,13 @@ static void without_a_program_it_says_so(void **state)
     program = xasprintf("%s/redis-server", folder);
     file = fopen(program, "we");
     assert_non_null(file);
-    (void)fprintf(file, "#!/bin/sh\necho one\necho 'two: the last words'\nexit 3\n");
+    (void)fprintf(file, "#!/bin/sh\necho one\necho \"last words; args: $*\"\nexit 3\n");
     assert_int_equal(fclose(file), 0);
     assert_int_equal(chmod(program, 0700), 0);
     CHECK_ERR(track_server_start(&server, &err), err, ERR_DEPENDENCY);
-    CHECK_HAS("start", err.msg, "code 3: two: the last words");
+    /* a password in argv would be for all to read until redis-server hides it */
+    CHECK_STR("start", err.msg,
+              "private Redis: redis-server ended with code 3: last words; args: -");
     (void)setenv("PATH", path, 1);
     CHECK_OK(file_remove_tree(folder, &err), err);
 }
