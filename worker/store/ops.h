@@ -49,7 +49,7 @@ struct store_writer_ops {
 struct store_writer {
     const struct store_writer_ops *ops;
     uint64_t size;
-    struct hash *hash; /* owned; of the bytes in order */
+    struct hash *hash; /* owned; of the bytes in order; NULL for a named output */
     bool rewritten, committed;
 };
 

@@ -187,11 +187,9 @@ int store_writer_open_uri(struct store_writer **out, const char *uri, bool overw
 {
     AUTO_FREE char *path = NULL;
 
-    if (to_path(&path, uri, "output", err) < 0 ||
-        folder_writer_open(out, path, overwrite, err) < 0)
+    if (to_path(&path, uri, "output", err) < 0)
         return -1;
-    (*out)->hash = hash_new();
-    return 0;
+    return folder_writer_open(out, path, overwrite, err);
 }
 
 void store_writer_free(struct store_writer *writer)
@@ -206,7 +204,8 @@ int store_writer_write(struct store_writer *writer, const void *data, size_t len
 {
     if (writer->ops->write(writer, writer->size, data, len, err) < 0)
         return -1;
-    hash_update(writer->hash, data, len);
+    if (writer->hash)
+        hash_update(writer->hash, data, len);
     writer->size += len;
     return 0;
 }
@@ -242,8 +241,11 @@ int store_writer_commit(struct store_writer *writer, char sha256[HASH_HEX_SIZE],
         return -1;
     writer->committed = true;
     if (sha256) {
-        hash_final(writer->hash, hex);
-        memcpy(sha256, writer->rewritten ? "" : hex, writer->rewritten ? 1 : sizeof(hex));
+        bool known = writer->hash && !writer->rewritten;
+
+        if (known)
+            hash_final(writer->hash, hex);
+        memcpy(sha256, known ? hex : "", known ? sizeof(hex) : 1);
     }
     return 0;
 }

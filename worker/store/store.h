@@ -76,6 +76,6 @@ int store_writer_read(struct store_writer *writer, uint64_t offset, void *out, s
                       size_t *got, struct err *err);
 uint64_t store_writer_size(const struct store_writer *writer);
 /* Syncs and makes it visible. ERR_CONFLICT when the name exists and may not be replaced.
- * sha256 (may be NULL) is filled unless rewritten. */
+ * sha256 (may be NULL) is filled unless rewritten; "" for a named output, which has no use for it. */
 int store_writer_commit(struct store_writer *writer, char sha256[HASH_HEX_SIZE], struct err *err);
 #endif

@@ -200,17 +200,22 @@ static void make_plan(struct handmade *made, const struct handmade_opts *opts)
     plan_segments(made, opts->segments);
 }
 
-static void paint(struct media_frame *frame, int64_t n)
+static void paint(struct media_frame *frame, int64_t n, bool large)
 {
     struct image image = media_frame_image(frame);
+    uint32_t seed = (uint32_t)n + 1;
 
     for (int p = 0; p < 3; p++) {
         int w = p ? (image.width + 1) / 2 : image.width, h = p ? (image.height + 1) / 2 : image.height;
 
         for (int y = 0; y < h; y++)
-            for (int x = 0; x < w; x++)
+            for (int x = 0; x < w; x++) {
+                int64_t smooth = x * 2 + y * 3 + n * 5 + ((x ^ y) & 7) * (n % 5);
+
+                seed = seed * 1664525 + 1013904223;
                 image.plane[p][y * image.stride[p] + x] =
-                    (uint8_t)(64 + (x * 2 + y * 3 + n * 5 + ((x ^ y) & 7) * (n % 5)) % 128);
+                    (uint8_t)(64 + (large ? seed >> 25 : (uint32_t)(smooth % 128)));
+            }
     }
 }
 
@@ -239,7 +244,7 @@ static void encode(struct handmade *made, const int64_t *pts, int64_t frames,
         CHECK_OK(media_frame_new(&frame, made->plan->packed_width, made->plan->packed_height, 8,
                                  &err),
                  err);
-        paint(frame, pts[i]);
+        paint(frame, pts[i], made->large);
         media_frame_set_pts(frame, pts[i]);
         CHECK_OK(media_encoder_send(encoder, frame, &err), err);
         pull(encoder, writer);
@@ -266,7 +271,8 @@ static void make_segment(struct handmade *made, uint32_t index, const int64_t *p
     const struct plan *plan = made->plan;
     const struct plan_segment *segment = &plan->segments[index];
     struct media_encoder_opts opts = {
-        .codec = plan->codec, .preset = "veryfast", .crf = 30, .bit_depth = 8,
+        .codec = plan->codec, .preset = made->large ? "ultrafast" : "veryfast",
+        .crf = made->large ? 10 : 30, .bit_depth = 8,
         .width = plan->packed_width, .height = plan->packed_height,
         .sar = media_packed_sar(made->spec.layout, plan->video.sar), .video = &plan->video,
         .layout = made->spec.layout,
@@ -328,6 +334,7 @@ void handmade_make(struct handmade *made, const struct handmade_opts *opts)
         make_nasty(made);
     if (handmade_shell(made, command) != 0)
         fail_msg("ffmpeg failed: see %s/shell.log", made->folder);
+    made->large = opts->large;
     made->spec.layout = opts->layout;
     made->spec.source_uri = xstrdup(handmade_path(made, opts->source));
     made->spec.output_uri = xstrdup(handmade_path(made, opts->output));

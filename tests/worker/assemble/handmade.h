@@ -18,9 +18,11 @@ struct handmade_opts {
     enum layout layout;
     const char *codec;     /* NULL: libx264 */
     int64_t uncounted;     /* != 0: the plan does not know the packet counts of copied streams */
+    bool large;            /* noise at a high bit rate, for measuring */
 };
 
 struct handmade {
+    bool large;
     char folder[64];
     struct job_spec spec;
     struct job job;

@@ -17,30 +17,30 @@ static const struct row {
 } rows[] = {
     { "one segment, mp4 to mp4",
       { PICTURE SOUND "-map 0 -map 1 -map 2 " X264 "-c:a aac", "in.mp4", "out.mp4", 1,
-        LAYOUT_FULL_SBS, NULL, 0 }, { 1, 12800 } },
+        LAYOUT_FULL_SBS, NULL, 0, false }, { 1, 12800 } },
     { "seven segments, two sounds, mkv to mp4",
       { PICTURE SOUND "-map 0 -map 1 -map 2 " X264 "-c:a:0 aac -c:a:1 ac3", "in.mkv", "out.mp4", 7,
-        LAYOUT_FULL_SBS, NULL, 0 }, { 1, 1000 } },
+        LAYOUT_FULL_SBS, NULL, 0, false }, { 1, 1000 } },
     { "variable rate with B frames, mp4 to mp4",
       { PICTURE SOUND "-map 0 -map 1 " X264 VFR "-c:a aac", "in.mp4", "out.mp4", 3,
-        LAYOUT_HALF_SBS, NULL, 0 }, { 1, 12800 } },
+        LAYOUT_HALF_SBS, NULL, 0, false }, { 1, 12800 } },
     { "variable rate, mp4 to mkv",
       { PICTURE SOUND "-map 0 -map 1 " X264 VFR "-c:a aac", "in.mp4", "out.mkv", 3,
-        LAYOUT_FULL_TB, NULL, 0 }, { 1, 1000 } },
+        LAYOUT_FULL_TB, NULL, 0, false }, { 1, 1000 } },
     { "mov with pcm",
       { PICTURE SOUND "-map 0 -map 1 " X264 "-c:a pcm_s16le", "in.mov", "out.mov", 2,
-        LAYOUT_HALF_TB, NULL, 0 }, { 1, 12800 } },
+        LAYOUT_HALF_TB, NULL, 0, false }, { 1, 12800 } },
     { "no sound, one eye, hevc",
-      { PICTURE X264, "in.mp4", "out.mp4", 2, LAYOUT_LEFT, "libx265", 0 }, { 1, 12800 } },
+      { PICTURE X264, "in.mp4", "out.mp4", 2, LAYOUT_LEFT, "libx265", 0, false }, { 1, 12800 } },
     { "transport stream to mp4",
       { PICTURE SOUND "-map 0 -map 1 " X264 "-c:a aac", "in.ts", "out.mp4", 3, LAYOUT_FULL_SBS,
-        NULL, 0 }, { 1, 90000 } },
+        NULL, 0, false }, { 1, 90000 } },
     { "transport stream to mkv",
       { PICTURE SOUND "-map 0 -map 1 " X264 "-c:a aac", "in.ts", "out.mkv", 3, LAYOUT_FULL_SBS,
-        NULL, 0 }, { 1, 1000 } },
+        NULL, 0, false }, { 1, 1000 } },
     { "frames that start late",
       { "-itsoffset 1.5 " PICTURE SOUND "-map 0 -map 1 " X264 "-c:a aac", "in.mp4", "out.mp4", 2,
-        LAYOUT_FULL_SBS, NULL, 0 }, { 1, 12800 } },
+        LAYOUT_FULL_SBS, NULL, 0, false }, { 1, 12800 } },
     { "all that makes a moov large",
       { "-f lavfi -i testsrc2=s=64x64:r=50:d=60 -f lavfi -i anoisesrc=d=60 -i nasty.srt "
         "-i nasty.ffmeta -map 0 -map 1 -map 1 -map 1 -map 2 -map 2 -map_metadata 3 "
@@ -48,10 +48,10 @@ static const struct row {
         "-vf setpts='PTS+mod(N\\,3)*0.3/(50*TB)' -fps_mode passthrough -enc_time_base 1/90000 "
         "-video_track_timescale 90000 "
         "-c:a libopus -b:a 64k -frame_duration 2.5 -c:s mov_text", "in.mp4", "out.mp4", 5,
-        LAYOUT_FULL_SBS, NULL, 0 }, { 1, 90000 } },
+        LAYOUT_FULL_SBS, NULL, 0, false }, { 1, 90000 } },
     { "packets that the plan could not count",
       { PICTURE SOUND "-map 0 -map 1 -map 2 " X264 "-c:a aac", "in.mkv", "out.mp4", 2,
-        LAYOUT_FULL_SBS, NULL, 1 }, { 1, 1000 } },
+        LAYOUT_FULL_SBS, NULL, 1, false }, { 1, 1000 } },
 };
 
 /* mp4 and mov: the moov stands before the media, and what was kept free for it is of its size (a
@@ -125,7 +125,7 @@ static void assembles_what_was_converted(void **state)
 }
 
 static const struct handmade_opts small = { PICTURE SOUND "-map 0 -map 1 " X264 "-c:a aac",
-                                            "in.mp4", "out.mp4", 3, LAYOUT_FULL_SBS, NULL, 0 };
+                                            "in.mp4", "out.mp4", 3, LAYOUT_FULL_SBS, NULL, 0, false };
 
 static void a_missing_record_is_waited_for(void **state)
 {
