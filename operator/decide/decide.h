@@ -102,7 +102,8 @@ struct pod_view {
     char waiting_message[200];
     int64_t waiting_since_ms;
     int64_t created_ms, started_ms, finished_ms; /* 0 = not yet */
-    int64_t deletion_ms;                         /* deletionTimestamp; 0 = not being deleted */
+    /* When its deletion was asked for (deletionTimestamp less its grace); 0 = it was not. */
+    int64_t deletion_ms;
     int64_t grace_ms;
     bool has_finalizer;         /* ours */
     bool has_record;            /* its termination message is a done record with a right mac */
@@ -174,7 +175,7 @@ void decision_clear(struct decision *decision);
 #define DECIDE_RESOURCE_CAP            400     /* percent */
 
 /* now's status in, the decision out (owned by the caller). Small allocations abort; there is no
- * way to fail. spec is checked and defaulted. job_name and uid only go into names. */
+ * way to fail. spec is checked and defaulted. */
 void decide(struct decision *out, const struct job_spec *spec, const struct job_status *status,
             const struct observed *seen);
 
