@@ -15,8 +15,7 @@
 
 struct media_checker;
 
-int media_checker_open(struct media_checker **out, struct media_encoder *encoder,
-                       struct err *err);
+int media_checker_open(struct media_checker **out, struct media_encoder *encoder, struct err *err);
 void media_checker_free(struct media_checker *checker);
 AUTO_DEFINE(media_checker, struct media_checker *, media_checker_free)
 /* What will be encoded, in presentation order. Takes its thumbnail and pts. */

@@ -15,12 +15,12 @@
 struct media_encoder;
 
 struct media_encoder_opts {
-    const char *codec;   /* "libx264": resolved, never auto */
-    const char *preset;  /* "" = the encoder's own */
-    int crf;             /* -1 = ours for the codec */
+    const char *codec;  /* "libx264": resolved, never auto */
+    const char *preset; /* "" = the encoder's own */
+    int crf;            /* -1 = ours for the codec */
     int bit_depth;
-    int width, height;   /* packed */
-    struct ratio sar;    /* packed frame's sample aspect ratio */
+    int width, height;              /* packed */
+    struct ratio sar;               /* packed frame's sample aspect ratio */
     const struct plan_video *video; /* time base, rate, colour; borrowed while opening */
     enum layout layout;
 };
@@ -35,8 +35,8 @@ void media_encoder_facts(const struct media_encoder *encoder, struct encoder_fac
 int media_encoder_reorder(const struct media_encoder *encoder); /* frames of reordering */
 int media_encoder_send(struct media_encoder *encoder, struct media_frame *frame /* NULL = flush */,
                        struct err *err);
-int media_encoder_receive(struct media_encoder *encoder, struct media_packet **out /* NULL = none */,
-                          struct err *err);
+int media_encoder_receive(struct media_encoder *encoder,
+                          struct media_packet **out /* NULL = none */, struct err *err);
 /* The packed frame's SAR for a view's SAR: half-sbs doubles it, half-tb halves it. */
 struct ratio media_packed_sar(enum layout layout, struct ratio view);
 /* For other files of this room: the AVCodecParameters (borrowed), as void. */

@@ -30,8 +30,7 @@ int segment_reader_open(struct segment_reader **out, struct store_reader *reader
 void segment_reader_free(struct segment_reader *reader);
 AUTO_DEFINE(segment_reader, struct segment_reader *, segment_reader_free)
 int segment_reader_read(struct segment_reader *reader, struct media_packet **out, struct err *err);
-void segment_reader_extradata_sha256(const struct segment_reader *reader,
-                                     char hex[HASH_HEX_SIZE]);
+void segment_reader_extradata_sha256(const struct segment_reader *reader, char hex[HASH_HEX_SIZE]);
 /* For other files of this room: the AVCodecParameters (borrowed), as void. */
 void *segment_reader_parameters(struct segment_reader *reader);
 #endif

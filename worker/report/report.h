@@ -2,8 +2,8 @@
  *
  * report.h - what a worker tells the world while it runs and when it ends: heartbeats and the done
  * record to Redis (a thread of its own; Redis away is never an error), the termination message to
- * its file. Progress functions are called from any thread. Every function but _open takes NULL: then
- * nobody is told.
+ * its file. Progress functions are called from any thread. Every function but _open takes NULL:
+ * then nobody is told.
  */
 #ifndef WORKER_REPORT_H
 #define WORKER_REPORT_H
@@ -24,8 +24,8 @@ struct report_opts {
 
 int report_open(struct report **out, const struct report_opts *opts, struct err *err);
 void report_free(struct report *report);
-void report_step(struct report *report, const char *step);      /* "decode"; also counts as progress */
-void report_progress(struct report *report, int64_t amount);     /* adds; bytes, frames, steps */
+void report_step(struct report *report, const char *step);   /* "decode"; also counts as progress */
+void report_progress(struct report *report, int64_t amount); /* adds; bytes, frames, steps */
 void report_frames(struct report *report, int64_t done, int64_t total);
 /* After the commit: termination message, HSET done, PUBLISH. Waits for Redis at most 2 s. */
 void report_done(struct report *report, const struct record *record);

@@ -4,6 +4,8 @@
 #include "common/file.h"
 
 #include <libavutil/log.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 /* libx265 3.5 forgets its parameter sets; LeakSanitizer asks for this name. */
 const char *__lsan_default_suppressions(void);
@@ -88,6 +90,18 @@ struct media_encoder *pictures_encoder(const struct pictures *p)
 
     CHECK_OK(media_encoder_open(&encoder, &opts, &err), err);
     return encoder;
+}
+
+int shell(const char *command)
+{
+    pid_t pid = fork();
+    int status;
+
+    if (pid == 0) {
+        (void)execl("/bin/sh", "sh", "-c", command, (char *)NULL);
+        _exit(127);
+    }
+    return pid > 0 && waitpid(pid, &status, 0) == pid ? status : -1;
 }
 
 struct store *pictures_store(char folder[64])

@@ -21,6 +21,8 @@ struct pictures {
 struct media_frame *pictures_frame(const struct pictures *p, int n, int64_t pts);
 /* Opens the encoder for them; fails the test when it cannot. */
 struct media_encoder *pictures_encoder(const struct pictures *p);
+/* What /bin/sh makes of it: 0 when it succeeded. */
+int shell(const char *command);
 /* A folder below /tmp and the store in it. */
 struct store *pictures_store(char folder[64]);
 void pictures_store_remove(struct store *store, const char *folder);

@@ -405,7 +405,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_depth_film_that_does_not_fit_is_refused),
     };
 
-    if (system("command -v ffmpeg >/dev/null") != 0)
+    if (shell("command -v ffmpeg >/dev/null") != 0)
         return 77;
     if (argc > 1 && !strcmp(argv[1], "small"))
         return cmocka_run_group_tests(small, NULL, NULL);

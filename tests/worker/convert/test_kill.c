@@ -125,7 +125,7 @@ int main(void)
 #ifndef STEREO_FAILPOINTS
     return 77;
 #endif
-    if (system("command -v ffmpeg >/dev/null") != 0)
+    if (shell("command -v ffmpeg >/dev/null") != 0)
         return 77;
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -16,7 +16,7 @@ char *world_make_film(struct world *world, const char *name, const char *ffmpeg_
     char *path = xasprintf("%s/%s", world->folder, name);
     AUTO_FREE char *command = xasprintf("ffmpeg -nostdin -v error -y %s %s", ffmpeg_args, path);
 
-    if (system(command) != 0)
+    if (shell(command) != 0)
         fail_msg("%s", command);
     return path;
 }
