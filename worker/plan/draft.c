@@ -25,7 +25,8 @@ int plan_container(const char **out, const char *uri, struct err *err)
     static const struct {
         const char *ending, *container;
     } known[] = {
-        { ".mp4", "mp4" }, { ".m4v", "mp4" }, { ".mov", "mov" }, { ".mkv", "matroska" },
+        { ".mp4", "mp4" },      { ".m4v", "mp4" },       { ".mov", "mov" },
+        { ".mkv", "matroska" }, { ".mk3d", "matroska" },
     };
     size_t len = strlen(uri);
 
@@ -38,7 +39,7 @@ int plan_container(const char **out, const char *uri, struct err *err)
         }
     }
     return err_set(err, ERR_CONFIG,
-                   "spec.output.uri: '%s' must end in .mp4, .m4v, .mov or .mkv", uri);
+                   "spec.output.uri: '%s' must end in .mp4, .m4v, .mov, .mkv or .mk3d", uri);
 }
 
 static int working_depth(int *out, const struct film *film, const struct job_spec *spec,
