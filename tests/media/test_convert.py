@@ -1,0 +1,365 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""The real `stereo convert` over films of every kind, cut everywhere, and killed at every step.
+
+    test_convert.py [--short] [-k PATTERN]      STEREO, STEREO_WORKER, STEREO_MEDIA_TOOLS name the
+                                                programs, else they are taken from build/
+Every output goes through check.py. --short: a few films, no kills.
+"""
+import itertools
+import os
+import pathlib
+import random
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+import check  # noqa: E402
+import films  # noqa: E402
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+SHORT = "--short" in sys.argv
+SECONDS = 600
+
+
+def program(variable, pattern):
+    named = os.environ.get(variable)
+    found = [named] if named else sorted(ROOT.glob(pattern), key=os.path.getmtime, reverse=True)
+    if not found:
+        raise SystemExit(f"{variable} is not set and nothing is built ({pattern})")
+    return str(found[0])
+
+
+STEREO = program("STEREO", "build/*/cli/stereo")
+WORKER = program("STEREO_WORKER", "build/*/worker/stereo-worker")
+
+
+def environment(**more):
+    return {**os.environ, "STEREO_WORKER": WORKER, **more}
+
+
+def command(source, out, *args, segments=1, seconds=None):
+    length = seconds if seconds else 36000
+    if segments > 1:
+        media = check.Media(source)
+        times = media.frame_times()
+        length = float(times[-1] - times[0]) / segments
+    return [STEREO, "convert", str(source), str(out), "--segment-seconds",
+            f"{max(length, 0.1):.3f}", *args]
+
+
+def convert(source, out, *args, segments=1, **more):
+    return subprocess.run(command(source, out, *args, segments=segments), env=environment(**more),
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                          timeout=SECONDS, check=False)
+
+
+def pictures(path):
+    """A hash of every decoded frame and its time."""
+    done = subprocess.run(["ffmpeg", "-nostdin", "-v", "error", "-i", str(path), "-map", "0:V:0",
+                           "-fps_mode", "passthrough", "-enc_time_base", "1:90000", "-f",
+                           "framemd5", "-"], stdout=subprocess.PIPE, check=True, text=True)
+    return [line for line in done.stdout.splitlines() if not line.startswith("#")]
+
+
+def children(pid, name):
+    """Pids below pid whose program is name."""
+    found, parents = [], {}
+    for entry in pathlib.Path("/proc").iterdir():
+        if not entry.name.isdigit():
+            continue
+        try:
+            stat = (entry / "stat").read_text()
+        except OSError:
+            continue
+        comm, _, rest = stat.partition("(")[2].rpartition(")")
+        parents[int(entry.name)] = (int(rest.split()[1]), comm)
+    for child, (parent, comm) in parents.items():
+        while parent not in (0, pid):
+            parent = parents.get(parent, (0, ""))[0]
+        if parent == pid and comm == name[:15]:
+            found.append(child)
+    return found
+
+
+class Case(unittest.TestCase):
+    def setUp(self):
+        self.holder = tempfile.TemporaryDirectory(prefix="stereo-convert-")
+        self.folder = pathlib.Path(self.holder.name)
+
+    def tearDown(self):
+        self.holder.cleanup()
+
+    def good(self, film, out, layout="full-sbs", dropped=0):
+        wrong = check.check(film.path, out, layout, film.frames, seeks=5, dropped=dropped)
+        self.assertEqual(wrong, [], f"{film.name} -> {out}")
+
+    def succeeded(self, done, out):
+        self.assertEqual(done.returncode, 0, done.stdout[-2000:] + done.stderr[-2000:])
+        last = done.stdout.strip().splitlines()[-1]
+        self.assertTrue(last.startswith(str(out)), f"the last line names the output: {last}")
+
+    def run_one(self, name, ext, segments, layout, *args, dropped=0):
+        film = films.film(name)
+        out = self.folder / f"{name}-{segments}-{layout}{ext}"
+        with self.subTest(film=name, ext=ext, segments=segments, layout=layout):
+            done = convert(film.path, out, "--layout", layout, *args, segments=segments)
+            self.succeeded(done, out)
+            self.good(film, out, layout, dropped)
+            self.assertFalse((self.folder / f"{out.name}.stereojob").exists(), "work folder stays")
+
+
+class FilmsTest(Case):
+    """Every film, cut in 1, 2 and 7, in both containers."""
+
+    def test_short_films(self):
+        for name, segments, ext in (("h264-b", 7, ".mp4"), ("vfr", 3, ".mkv"),
+                                    ("open-gop", 7, ".mp4"), ("tracks-mkv", 2, ".mp4")):
+            self.run_one(name, ext, segments, "full-sbs")
+
+    @unittest.skipIf(SHORT, "long")
+    def test_all_films(self):
+        lost = {("mov-pcm", ".mp4"): 1}
+        for name, segments in itertools.product(films.RECIPES, (1, 2, 7)):
+            ext = ".mkv" if segments == 2 else ".mp4"
+            self.run_one(name, ext, segments, "full-sbs", dropped=lost.get((name, ext), 0))
+
+    @unittest.skipIf(SHORT, "long")
+    def test_all_layouts(self):
+        for name, layout in itertools.product(("h264-b", "anamorphic", "hevc10"), check.LAYOUTS):
+            self.run_one(name, ".mkv" if name == "anamorphic" else ".mp4", 2, layout)
+
+    @unittest.skipIf(SHORT, "long")
+    def test_mov(self):
+        self.run_one("mov-pcm", ".mov", 2, "full-sbs")
+        self.run_one("tracks-mp4", ".mov", 2, "half-sbs")
+
+    @unittest.skipIf(SHORT, "long")
+    def test_pieces(self):
+        for name in ("h264-b", "open-gop", "mpeg2-ts", "vfr", "one-key"):
+            self.run_one(name, ".mp4", 3, "full-sbs", "--segment-mode", "copy")
+
+    @unittest.skipIf(SHORT, "long")
+    def test_views(self):
+        for view in ("left", "right"):
+            self.run_one("h264-b", ".mp4", 2, "full-sbs", "--synthetic-view", view)
+
+    @unittest.skipIf(SHORT, "long")
+    def test_x265(self):
+        self.run_one("hdr10", ".mp4", 2, "full-sbs", "--codec", "libx265", "--preset",
+                     "ultrafast")
+
+
+class CutsTest(Case):
+    """The result must not depend on how the film was cut."""
+
+    def same(self, name, *args, counts=(1, 7)):
+        film, results = films.film(name), []
+        for segments in counts:
+            out = self.folder / f"{name}-{segments}.mp4"
+            done = convert(film.path, out, "--codec", "libx264", "--crf", "0", "--preset",
+                           "ultrafast", *args, segments=segments)
+            self.succeeded(done, out)
+            results.append(pictures(out))
+        self.assertEqual(len(results[0]), film.frames)
+        self.assertEqual(results[0], results[1], f"{name}: {counts} segments differ")
+
+    def test_one_and_seven_segments_are_equal(self):
+        self.same("h264-b")
+
+    @unittest.skipIf(SHORT, "long")
+    def test_open_gops_are_equal(self):
+        for name in ("open-gop", "hevc-open", "one-key", "vfr"):
+            with self.subTest(film=name):
+                self.same(name)
+
+    @unittest.skipIf(SHORT, "long")
+    def test_depth_and_pieces_are_equal(self):
+        self.same("h264-b", "--layout", "depth")
+        self.same("open-gop", "--segment-mode", "copy")
+
+
+@unittest.skipIf(SHORT, "long")
+class KillsTest(Case):
+    """Killed at any moment and started again: the same film."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.film = films.film("h264-b", size="640x360", frames=300)
+        with tempfile.TemporaryDirectory() as folder:
+            out = pathlib.Path(folder) / "undisturbed.mp4"
+            start = time.monotonic()
+            done = convert(cls.film.path, out, segments=6)
+            assert done.returncode == 0, done.stderr
+            cls.seconds = time.monotonic() - start
+            cls.want = pictures(out)
+
+    def start(self, out):
+        return subprocess.Popen(command(self.film.path, out, "--parallelism", "2", segments=6),
+                                env=environment(), stdout=subprocess.PIPE,
+                                stderr=subprocess.STDOUT, text=True)
+
+    def finish(self, out):
+        done = convert(self.film.path, out, "--parallelism", "2", segments=6)
+        self.succeeded(done, out)
+        self.assertEqual(pictures(out), self.want)
+        self.good(self.film, out)
+        left = [p.name for p in self.folder.iterdir() if p != out]
+        self.assertEqual(left, [], "nothing else is left behind")
+
+    def wait_for(self, what, test, running):
+        end = time.monotonic() + 60
+        while not test():
+            if time.monotonic() > end or running.poll() is not None:
+                self.fail(f"{what}: did not come")
+            time.sleep(0.02)
+
+    def committed(self, out):
+        return len(list((self.folder / f"{out.name}.stereojob").glob("**/segments/*.json")))
+
+    def moments(self, count):
+        draw = random.Random(5)
+        return [self.seconds * draw.uniform(0.05, 0.95) for _ in range(count)]
+
+    def test_the_cli_is_killed(self):
+        for i, moment in enumerate(self.moments(4)):
+            with self.subTest(moment=f"{moment:.2f} s"):
+                out = self.folder / "killed.mp4"
+                running = self.start(out)
+                time.sleep(moment)
+                workers = children(running.pid, "stereo-worker")
+                running.kill()
+                running.communicate()
+                time.sleep(0.5)
+                for pid in workers:
+                    self.assertFalse(pathlib.Path(f"/proc/{pid}").exists(), "a worker lives on")
+                self.finish(out)
+                out.unlink()
+                self.assertGreaterEqual(i, 0)
+
+    def test_the_cli_is_killed_again_and_again(self):
+        out = self.folder / "often.mp4"
+        for moment in self.moments(5):
+            running = self.start(out)
+            try:
+                running.communicate(timeout=moment)
+                break
+            except subprocess.TimeoutExpired:
+                running.kill()
+                running.communicate()
+        self.finish(out)
+
+    def test_what_is_done_is_not_done_again(self):
+        out = self.folder / "kept.mp4"
+        running = self.start(out)
+        self.wait_for("two segments", lambda: self.committed(out) >= 2, running)
+        running.kill()
+        running.communicate()
+        records = {p: p.stat().st_mtime_ns for p in
+                   (self.folder / f"{out.name}.stereojob").glob("**/segments/*.json")}
+        again = subprocess.Popen(command(self.film.path, out, "--keep-work", segments=6),
+                                 env=environment(), stdout=subprocess.PIPE,
+                                 stderr=subprocess.STDOUT, text=True)
+        text = again.communicate(timeout=SECONDS)[0]
+        self.assertEqual(again.returncode, 0, text)
+        for path, when in records.items():
+            self.assertEqual(path.stat().st_mtime_ns, when, f"{path.name} was written again")
+        self.assertEqual(pictures(out), self.want)
+
+    def test_workers_are_killed(self):
+        out = self.folder / "workers.mp4"
+        running = self.start(out)
+        killed = 0
+        for _ in range(3):
+            self.wait_for("a worker", lambda: children(running.pid, "stereo-worker"), running)
+            time.sleep(self.seconds / 12)
+            for pid in children(running.pid, "stereo-worker")[:1]:
+                try:
+                    os.kill(pid, signal.SIGKILL)
+                    killed += 1
+                except ProcessLookupError:
+                    pass
+        text = running.communicate(timeout=SECONDS)[0]
+        self.assertEqual(running.returncode, 0, text)
+        self.assertGreater(killed, 0)
+        self.assertEqual(pictures(out), self.want)
+        self.good(self.film, out)
+
+    def test_redis_is_killed(self):
+        out = self.folder / "redis.mp4"
+        running = self.start(out)
+        self.wait_for("redis", lambda: children(running.pid, "redis-server"), running)
+        time.sleep(self.seconds / 4)
+        for pid in children(running.pid, "redis-server"):
+            os.kill(pid, signal.SIGKILL)
+        text = running.communicate(timeout=SECONDS)[0]
+        self.assertEqual(running.returncode, 0, text)
+        self.assertEqual(pictures(out), self.want)
+
+    def test_ctrl_c(self):
+        out = self.folder / "stopped.mp4"
+        running = self.start(out)
+        self.wait_for("a segment", lambda: self.committed(out) >= 1, running)
+        running.send_signal(signal.SIGINT)
+        text = running.communicate(timeout=60)[0]
+        self.assertEqual(running.returncode, 75, text)
+        self.assertFalse(out.exists())
+        self.finish(out)
+
+    def fails_at(self, point, what):
+        """The worker dies at a named place, each time it comes there; then no more."""
+        out = self.folder / "point.mp4"
+        done = convert(self.film.path, out, segments=6, STEREO_FP=f"{point}={what}")
+        if done.returncode == 0:
+            self.skipTest("this build has no failpoints")
+        self.assertIn(done.returncode, (69, 70, 75), done.stderr)
+        self.finish(out)
+        out.unlink()
+
+    def test_assembly_dies_everywhere(self):
+        for point in ("assemble.start", "assemble.mid", "assemble.before_publish",
+                      "assemble.after_publish"):
+            with self.subTest(point=point):
+                self.fails_at(point, "kill")
+
+
+class AnswersTest(Case):
+    """Exit codes, and what is never touched."""
+
+    def test_wrong_option(self):
+        film = films.film("h264-b")
+        done = convert(film.path, self.folder / "o.mp4", "--layuot", "full-sbs")
+        self.assertEqual(done.returncode, 64)
+        self.assertIn("--layout", done.stderr)
+
+    def test_not_a_film(self):
+        path = self.folder / "notes.mp4"
+        path.write_text("this is no film\n" * 1000, encoding="ascii")
+        done = subprocess.run([STEREO, "convert", str(path), str(self.folder / "o.mp4")],
+                              env=environment(), capture_output=True, text=True, check=False,
+                              timeout=SECONDS)
+        self.assertEqual(done.returncode, 65, done.stdout + done.stderr)
+        self.assertFalse((self.folder / "o.mp4").exists())
+
+    def test_an_output_that_exists(self):
+        film = films.film("h264-b")
+        out = self.folder / "mine.mp4"
+        out.write_text("mine", encoding="ascii")
+        done = convert(film.path, out)
+        self.assertEqual(done.returncode, 64, done.stdout + done.stderr)
+        self.assertRegex(done.stdout + done.stderr, re.escape("--overwrite"))
+        self.assertEqual(out.read_text(encoding="ascii"), "mine")
+        done = convert(film.path, out, "--overwrite")
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        self.good(film, out)
+
+
+if __name__ == "__main__":
+    if SHORT:
+        sys.argv.remove("--short")
+    unittest.main()
