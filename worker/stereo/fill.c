@@ -42,6 +42,16 @@ static int32_t background(const int32_t *map, int x0, int x1, int n, int sign)
     return sign * ((x0 - 1) * 256 - left) < sign * (x1 * 256 - right) ? left : right;
 }
 
+/* Both sides have the same parallax, so neither is behind: the surface goes through. */
+static bool bridge(int32_t *map, int x0, int x1, int n)
+{
+    if (x0 == 0 || x1 == n || map[x1] - map[x0 - 1] != (x1 - x0 + 1) * 256)
+        return false;
+    for (int x = x0; x < x1; x++)
+        map[x] = map[x - 1] + 256;
+    return true;
+}
+
 int fill_row(int32_t *map, int n, int sign, struct gap *gaps)
 {
     int count = 0;
@@ -52,6 +62,8 @@ int fill_row(int32_t *map, int n, int sign, struct gap *gaps)
 
         for (x1 = x0 + 1; x1 < n && map[x1] == hole; x1++)
             ;
+        if (bridge(map, x0, x1, n))
+            continue;
         source = background(map, x0, x1, n, sign);
         for (int x = x0; x < x1; x++)
             map[x] = source;

@@ -11,13 +11,19 @@
 
 #define ROW_PAD 4 /* samples readable before and after a padded row; they repeat its ends */
 
-/* shift_q8 = (depth * gain >> bits) - zero: how far a pixel moves in one eye. */
-struct parallax {
-    uint32_t gain; /* <= 65535, so that the product fits in 32 bits */
-    int bits;
-    int32_t zero;
+struct parallax {     /* how far a pixel moves in one eye, by its depth */
+    uint32_t gain;    /* <= PARALLAX_GAIN_MAX, so that a product fits in 32 bits; 0: not at all */
+    int bits;         /* 1..24 */
+    int32_t zero;     /* Q8 */
     int32_t reach_px; /* no shift is longer */
 };
+#define PARALLAX_GAIN_MAX 65000
+
+/* Q8 pixels */
+static inline int32_t parallax_shift(uint16_t depth, struct parallax p)
+{
+    return (int32_t)((depth * p.gain + (1u << (p.bits - 1))) >> p.bits) - p.zero;
+}
 
 /* What no surface reached. Left of all for the right eye and right of all for the left, so that the
  * z-test needs no other case. */

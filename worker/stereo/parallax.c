@@ -12,7 +12,7 @@ struct parallax parallax_from(const struct warp_opts *opts)
     double range_q8 = opts->divergence * opts->width * 256 / 100 / eyes;
     struct parallax p = { .bits = BITS_MAX };
 
-    while (p.bits > 0 && range_q8 * (1 << p.bits) / DEPTH_ONE > DEPTH_ONE)
+    while (p.bits > 1 && range_q8 * (1 << p.bits) / DEPTH_ONE > PARALLAX_GAIN_MAX)
         p.bits--;
     p.gain = (uint32_t)lround(range_q8 * (1 << p.bits) / DEPTH_ONE);
     p.zero = (int32_t)lround(range_q8 * opts->convergence);

@@ -11,10 +11,4 @@
 /* The shift of one synthetic eye: half of the parallax when both eyes are made. gain is 0 when
  * nothing moves. */
 struct parallax parallax_from(const struct warp_opts *opts);
-
-/* Q8 pixels that one pixel of this depth moves. */
-static inline int32_t parallax_shift(uint16_t depth, struct parallax p)
-{
-    return (int32_t)((depth * p.gain) >> p.bits) - p.zero;
-}
 #endif

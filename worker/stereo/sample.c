@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "worker/stereo/rows.h"
 
-#include <stdbool.h>
 #include <string.h>
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 
 /* Catmull-Rom at n/256 between taps 1 and 2, Q12. Numerators are over 2^25; the taps are rounded
  * and the larger middle one takes what is left, so that a row sums to 4096 and row 256-n is row n
@@ -34,15 +36,81 @@ static inline __attribute__((always_inline)) int sample(const uint16_t *src, int
     return v > top ? top : v;
 }
 
+#ifdef __SSE2__
+/* Two pixels: the four taps of each side by side, times their weights, added in pairs. */
+static inline __attribute__((always_inline)) __m128i pairs(const uint16_t *src, const int32_t *at)
+{
+    const uint16_t *s = src - 1;
+    __m128i taps = _mm_unpacklo_epi64(_mm_loadl_epi64((const void *)(s + (at[0] >> 8))),
+                                      _mm_loadl_epi64((const void *)(s + (at[1] >> 8))));
+    __m128i weights = _mm_unpacklo_epi64(_mm_loadl_epi64((const void *)cubic[at[0] & 255]),
+                                         _mm_loadl_epi64((const void *)cubic[at[1] & 255]));
+
+    return _mm_madd_epi16(taps, weights);
+}
+
+static inline __attribute__((always_inline)) __m128i four(const uint16_t *src, const int32_t *at)
+{
+    __m128 low = _mm_castsi128_ps(pairs(src, at)), high = _mm_castsi128_ps(pairs(src, at + 2));
+    __m128i sum = _mm_add_epi32(_mm_castps_si128(_mm_shuffle_ps(low, high, 0x88)),
+                                _mm_castps_si128(_mm_shuffle_ps(low, high, 0xdd)));
+
+    return _mm_srai_epi32(_mm_add_epi32(sum, _mm_set1_epi32(ONE / 2)), 12);
+}
+
+/* Eight pixels as 16 bit, not clamped. */
+static inline __attribute__((always_inline)) __m128i eight(const uint16_t *src, const int32_t *at)
+{
+    return _mm_packs_epi32(four(src, at), four(src, at + 4));
+}
+
+static int sample8_eights(uint8_t *out, const uint16_t *src, const int32_t *map, int n)
+{
+    int x = 0;
+
+    for (; x + 8 <= n; x += 8) {
+        __m128i v = eight(src, map + x);
+
+        _mm_storel_epi64((void *)(out + x), _mm_packus_epi16(v, v));
+    }
+    return x;
+}
+
+static int sample10_eights(uint16_t *out, const uint16_t *src, const int32_t *map, int n)
+{
+    __m128i top = _mm_set1_epi16(1023);
+    int x = 0;
+
+    for (; x + 8 <= n; x += 8) {
+        __m128i v = _mm_max_epi16(eight(src, map + x), _mm_setzero_si128());
+
+        _mm_storeu_si128((void *)(out + x), _mm_min_epi16(v, top));
+    }
+    return x;
+}
+#else
+static int sample8_eights(uint8_t *out, const uint16_t *src, const int32_t *map, int n)
+{
+    (void)out, (void)src, (void)map, (void)n;
+    return 0;
+}
+
+static int sample10_eights(uint16_t *out, const uint16_t *src, const int32_t *map, int n)
+{
+    (void)out, (void)src, (void)map, (void)n;
+    return 0;
+}
+#endif
+
 void rows_sample8(uint8_t *out, const uint16_t *src, const int32_t *map, int n)
 {
-    for (int x = 0; x < n; x++)
+    for (int x = sample8_eights(out, src, map, n); x < n; x++)
         out[x] = (uint8_t)sample(src, map[x], 255);
 }
 
 void rows_sample10(uint16_t *out, const uint16_t *src, const int32_t *map, int n)
 {
-    for (int x = 0; x < n; x++)
+    for (int x = sample10_eights(out, src, map, n); x < n; x++)
         out[x] = (uint16_t)sample(src, map[x], 1023);
 }
 
@@ -100,5 +168,5 @@ void rows_lerp_row(uint16_t *out, const uint16_t *a, const uint16_t *b, int n, i
 void rows_shift_row(int32_t *shift, const uint16_t *depth, int n, struct parallax p)
 {
     for (int x = 0; x < n; x++)
-        shift[x] = (int32_t)((depth[x] * p.gain) >> p.bits) - p.zero;
+        shift[x] = parallax_shift(depth[x], p);
 }

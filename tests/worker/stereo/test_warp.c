@@ -1,0 +1,406 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What must hold for any view and any depth.
+ */
+#include "tests/common/check.h"
+#include "tests/worker/stereo/scene.h"
+#include "worker/stereo/warp.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#define POISON 0xffff /* no 10-bit sample */
+
+struct shot { /* one call of warp_frame */
+    int width, height, bit_depth;
+    enum layout layout;
+    enum synthetic_view synthetic;
+    double divergence, convergence;
+};
+
+static struct image *warped(struct shot s, const struct image *view, const struct plane16 *depth)
+{
+    struct warp_opts opts = { .width = s.width,
+                              .height = s.height,
+                              .bit_depth = s.bit_depth,
+                              .layout = s.layout,
+                              .synthetic = s.synthetic,
+                              .divergence = s.divergence,
+                              .convergence = s.convergence };
+    AUTO(warp) struct warp *warp = NULL;
+    struct image *out;
+    struct err err;
+    int w, h;
+
+    layout_packed_size(s.layout, s.width, s.height, &w, &h);
+    out = picture_new(w, h, s.bit_depth);
+    picture_fill(out, POISON);
+    CHECK_OK(warp_new(&warp, &opts, &err), err);
+    warp_frame(warp, out, view, depth);
+    assert_true(picture_guards_whole(out));
+    assert_true(picture_guards_whole(view));
+    return out;
+}
+
+static uint32_t next_random(uint32_t *state)
+{
+    *state = *state * 1664525u + 1013904223u;
+    return *state >> 8;
+}
+
+/* Steps, ramps, checks and noise. */
+static void depth_pattern(struct plane16 *depth, int pattern, uint32_t seed)
+{
+    for (int y = 0; y < depth->height; y++)
+        for (int x = 0; x < depth->width; x++) {
+            uint32_t noise = next_random(&seed) & 0xffff, v = noise;
+
+            if (pattern == 0)
+                v = (x + y) & 1 ? 65535 : 0;
+            else if (pattern == 1)
+                v = (uint32_t)(x * 65535 / depth->width);
+            else if (pattern == 2)
+                v = (x / 7 + y / 5) % 3 * 30000u;
+            else if (pattern == 3)
+                v = x % 2 ? 65535 : 0;
+            *depth_at(depth, x, y) = (uint16_t)v;
+        }
+}
+#define PATTERNS 5
+
+/* A bright square before a dark wall; returns the first bright column of the middle row. */
+static int square_edge(const struct image *out, int y)
+{
+    for (int x = 0; x < out->width; x++)
+        if (picture_get(out, 0, x, y) > 128)
+            return x;
+    return -1;
+}
+
+static void near_things_lie_right_in_the_left_eye(void **state)
+{
+    struct image *view = picture_new(200, 60, 8), *left, *right;
+    struct plane16 *depth = depth_new(200, 60, 0);
+    struct shot s = { 200, 60, 8, LAYOUT_LEFT, SYNTHETIC_BOTH, 8, .5 };
+
+    (void)state;
+    picture_fill(view, 20);
+    for (int y = 20; y < 40; y++)
+        for (int x = 80; x < 120; x++) {
+            picture_set(view, 0, x, y, 230);
+            *depth_at(depth, x, y) = 65535;
+        }
+    left = warped(s, view, depth);
+    s.layout = LAYOUT_RIGHT;
+    right = warped(s, view, depth);
+    CHECK_INT("left eye", square_edge(left, 30),
+              84); /* 8 % of 200 px, half each side, half each eye */
+    CHECK_INT("right eye", square_edge(right, 30), 76);
+    picture_free(view);
+    picture_free(left);
+    picture_free(right);
+    depth_release(depth);
+}
+
+static void far_things_lie_left_in_the_left_eye(void **state)
+{
+    struct image *view = picture_new(200, 60, 8), *left;
+    struct plane16 *depth = depth_new(200, 60, 0);
+    struct shot s = { 200, 60, 8, LAYOUT_LEFT, SYNTHETIC_LEFT, 4, .5 };
+
+    (void)state;
+    picture_fill(view, 20);
+    for (int y = 0; y < 60; y++)
+        for (int x = 100; x < 200; x++)
+            picture_set(view, 0, x, y, 230);
+    left = warped(s, view, depth);
+    CHECK_INT("one eye takes the whole parallax", square_edge(left, 30), 96);
+    picture_free(view);
+    picture_free(left);
+    depth_release(depth);
+}
+
+/* Rows of one value each stay rows of that value: nothing moves up or down. Holes are smoothed over
+ * three rows, which makes one level at the first and last row, where four are half a row. */
+static void nothing_moves_vertically(void **state)
+{
+    struct image *view = picture_new(96, 48, 8);
+    struct plane16 *depth = depth_new(96, 48, 0);
+
+    (void)state;
+    for (int plane = 0; plane < 3; plane++)
+        for (int y = 0; y < picture_height(view, plane); y++)
+            for (int x = 0; x < picture_width(view, plane); x++)
+                picture_set(view, plane, x, y, 20 + 4 * y);
+    for (int pattern = 0; pattern < PATTERNS; pattern++) {
+        struct shot s = { 96, 48, 8, LAYOUT_FULL_SBS, SYNTHETIC_BOTH, 10, .3 };
+        struct image *out;
+
+        depth_pattern(depth, pattern, 5);
+        out = warped(s, view, depth);
+        for (int plane = 0; plane < 3; plane++)
+            for (int y = 0; y < picture_height(out, plane); y++)
+                for (int x = 0; x < picture_width(out, plane); x++)
+                    CHECK_INT("off by", abs(picture_get(out, plane, x, y) - 20 - 4 * y) > 1, 0);
+        picture_free(out);
+    }
+    picture_free(view);
+    depth_release(depth);
+}
+
+/* With luma = x every output sample says where it came from. */
+static void no_parallax_is_beyond_what_was_asked(void **state)
+{
+    struct image *view = picture_new(600, 20, 10);
+    struct plane16 *depth = depth_new(600, 20, 0);
+
+    (void)state;
+    for (int y = 0; y < 20; y++)
+        for (int x = 0; x < 600; x++)
+            picture_set(view, 0, x, y, 200 + x);
+    for (int pattern = 0; pattern < PATTERNS; pattern++) {
+        struct shot s = { 600, 20, 10, LAYOUT_LEFT, SYNTHETIC_BOTH, 6, .25 };
+        double most = .06 * 600 * .75 / 2 + 1;
+
+        depth_pattern(depth, pattern, 77);
+        for (int eye = 0; eye < 2; eye++) {
+            struct image *out;
+
+            s.layout = eye ? LAYOUT_RIGHT : LAYOUT_LEFT;
+            out = warped(s, view, depth);
+            /* Holes take what lies beside them, so they may come from further: twice at most. */
+            for (int y = 0; y < 20; y++)
+                for (int x = 0; x < 600; x++) {
+                    int from = picture_get(out, 0, x, y) - 200;
+
+                    if (abs(from - x) > 2 * most + 1)
+                        fail_msg("pattern %d: column %d comes from %d", pattern, x, from);
+                }
+            picture_free(out);
+        }
+    }
+    picture_free(view);
+    depth_release(depth);
+}
+
+static const struct size {
+    int width, height, depth_width, depth_height;
+} sizes[] = {
+    { 2, 2, 2, 2 },    { 2, 2, 1, 1 },    { 3, 3, 1, 2 },     { 33, 17, 33, 17 },
+    { 33, 17, 5, 3 },  { 64, 36, 16, 9 }, { 65, 35, 17, 9 },  { 31, 64, 2, 64 },
+    { 200, 2, 50, 1 }, { 2, 200, 1, 50 }, { 127, 5, 127, 1 }, { 320, 180, 80, 45 },
+};
+
+static bool is_poisoned(const struct image *out)
+{
+    int poison = out->bit_depth == 8 ? POISON & 0xff : POISON;
+
+    for (int plane = 0; plane < 3; plane++)
+        for (int y = 0; y < picture_height(out, plane); y++)
+            for (int x = 0; x < picture_width(out, plane); x++)
+                if (picture_get(out, plane, x, y) == poison)
+                    return true;
+    return false;
+}
+
+/* 8-bit poison is 255, which a view below 200 with overshoot cannot reach. */
+static void every_sample_is_written_at_any_size(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < COUNT(sizes); i++)
+        for (int run = 0; run < 2 * 7 * 3 * PATTERNS; run++) {
+            struct size z = sizes[i];
+            int bits = run & 1 ? 10 : 8, layout = run / 2 % 7, synthetic = run / 14 % 3;
+            struct shot s = { z.width, z.height, bits, layout, synthetic, run % 11, run % 5 / 4. };
+            struct image *view = picture_new(z.width, z.height, bits), *out;
+            struct plane16 *depth = depth_new(z.depth_width, z.depth_height, 0);
+
+            picture_texture(view, (uint32_t)run);
+            for (int plane = 0; plane < 3; plane++)
+                for (int y = 0; y < picture_height(view, plane); y++)
+                    for (int x = 0; x < picture_width(view, plane); x++)
+                        picture_set(view, plane, x, y, 30 + picture_get(view, plane, x, y) / 2);
+            depth_pattern(depth, run / 42, (uint32_t)run);
+            out = warped(s, view, depth);
+            if (is_poisoned(out))
+                fail_msg("%dx%d depth %dx%d run %d: a sample was not written", z.width, z.height,
+                         z.depth_width, z.depth_height, run);
+            picture_free(view);
+            picture_free(out);
+            depth_release(depth);
+        }
+}
+
+static bool same_part(const struct image *out, int x0, int y0, const struct image *view)
+{
+    for (int plane = 0; plane < 3; plane++)
+        for (int y = 0; y < picture_height(view, plane); y++)
+            for (int x = 0; x < picture_width(view, plane); x++)
+                if (picture_get(out, plane, x + (plane ? x0 / 2 : x0), y + (plane ? y0 / 2 : y0)) !=
+                    picture_get(view, plane, x, y))
+                    return false;
+    return true;
+}
+
+static void without_divergence_both_eyes_are_the_film(void **state)
+{
+    (void)state;
+    for (int bits = 8; bits <= 10; bits += 2) {
+        struct image *view = picture_new(64, 34, bits), *out;
+        struct plane16 *depth = depth_new(16, 9, 0);
+        struct shot s = { 64, 34, bits, LAYOUT_FULL_SBS, SYNTHETIC_BOTH, 0, .5 };
+
+        picture_texture(view, 3);
+        depth_pattern(depth, 4, 3);
+        out = warped(s, view, depth);
+        assert_true(same_part(out, 0, 0, view) && same_part(out, 64, 0, view));
+        picture_free(out);
+        s.layout = LAYOUT_FULL_TB;
+        out = warped(s, view, depth);
+        assert_true(same_part(out, 0, 0, view) && same_part(out, 0, 34, view));
+        picture_free(out);
+        picture_free(view);
+        depth_release(depth);
+    }
+}
+
+static void the_untouched_eye_is_the_film(void **state)
+{
+    struct image *view = picture_new(64, 34, 8), *out;
+    struct plane16 *depth = depth_new(16, 9, 0);
+    struct shot s = { 64, 34, 8, LAYOUT_FULL_SBS, SYNTHETIC_RIGHT, 5, .5 };
+
+    (void)state;
+    picture_texture(view, 3);
+    depth_pattern(depth, 2, 3);
+    out = warped(s, view, depth);
+    assert_true(same_part(out, 0, 0, view));
+    assert_false(same_part(out, 64, 0, view));
+    picture_free(out);
+    s.synthetic = SYNTHETIC_LEFT;
+    out = warped(s, view, depth);
+    assert_false(same_part(out, 0, 0, view));
+    assert_true(same_part(out, 64, 0, view));
+    picture_free(out);
+    picture_free(view);
+    depth_release(depth);
+}
+
+/* On one plane the eyes are the film moved: exactly for whole pixels. */
+static void flat_depth_is_a_pure_shift(void **state)
+{
+    struct image *view = picture_new(200, 20, 8);
+
+    (void)state;
+    picture_texture(view, 9);
+    for (int near = 0; near < 2; near++) {
+        struct plane16 *depth = depth_new(50, 5, near ? 65535 : 0);
+        struct shot s = { 200, 20, 8, LAYOUT_LEFT, SYNTHETIC_BOTH, 8, .5 }; /* 4 px an eye */
+        struct image *out = warped(s, view, depth);
+        int by = near ? 4 : -4;
+
+        for (int plane = 0; plane < 3; plane++)
+            for (int y = 0; y < picture_height(out, plane); y++)
+                for (int x = 8; x < picture_width(out, plane) - 8; x++)
+                    CHECK_INT("sample", picture_get(out, plane, x, y),
+                              picture_get(view, plane, x - (plane ? by / 2 : by), y));
+        picture_free(out);
+        depth_release(depth);
+    }
+    picture_free(view);
+}
+
+static int difference(const struct image *a, const struct image *b, int scale, int tolerance)
+{
+    int count = 0;
+
+    for (int plane = 0; plane < 3; plane++)
+        for (int y = 0; y < picture_height(a, plane); y++)
+            for (int x = 0; x < picture_width(a, plane); x++)
+                count += abs(picture_get(a, plane, x, y) * scale - picture_get(b, plane, x, y)) >
+                         tolerance;
+    return count;
+}
+
+/* A flipped film gives flipped, swapped eyes. Halves of the fixed point round one way, so a level
+ * of difference is allowed everywhere, and more in one sample of a thousand. */
+static void a_mirrored_film_swaps_the_eyes(void **state)
+{
+    struct image *view = picture_new(160, 40, 8), *mirrored = picture_new(160, 40, 8);
+    struct plane16 *depth = depth_new(160, 40, 0), *flipped = depth_new(160, 40, 0);
+    struct shot s = { 160, 40, 8, LAYOUT_LEFT, SYNTHETIC_BOTH, 7.3, .4 };
+
+    (void)state;
+    picture_texture(view, 21);
+    picture_flip(mirrored, view);
+    for (int pattern = 0; pattern < PATTERNS; pattern++) {
+        struct image *left, *right, *swapped = picture_new(160, 40, 8);
+        int off;
+
+        depth_pattern(depth, pattern, 8);
+        for (int y = 0; y < 40; y++)
+            for (int x = 0; x < 160; x++)
+                *depth_at(flipped, 159 - x, y) = *depth_at(depth, x, y);
+        s.layout = LAYOUT_LEFT;
+        left = warped(s, view, depth);
+        s.layout = LAYOUT_RIGHT;
+        right = warped(s, mirrored, flipped);
+        picture_flip(swapped, right);
+        off = difference(left, swapped, 1, 1);
+        if (off > 160 * 40 * 3 / 2 / 1000)
+            fail_msg("pattern %d: %d samples differ by more than a level", pattern, off);
+        picture_free(left);
+        picture_free(right);
+        picture_free(swapped);
+    }
+    picture_free(view);
+    picture_free(mirrored);
+    depth_release(depth);
+    depth_release(flipped);
+}
+
+static void eight_and_ten_bits_agree(void **state)
+{
+    struct image *view = picture_new(160, 90, 8), *wide = picture_new(160, 90, 10);
+    struct plane16 *depth = depth_new(40, 23, 0);
+
+    (void)state;
+    picture_texture(view, 33);
+    for (int plane = 0; plane < 3; plane++)
+        for (int y = 0; y < picture_height(view, plane); y++)
+            for (int x = 0; x < picture_width(view, plane); x++)
+                picture_set(wide, plane, x, y, picture_get(view, plane, x, y) * 4);
+    for (int layout = LAYOUT_FULL_SBS; layout <= LAYOUT_DEPTH; layout++) {
+        struct shot s = { 160, 90, 8, layout, SYNTHETIC_BOTH, 5, .5 };
+        struct image *a, *b;
+
+        depth_pattern(depth, 2, 4);
+        a = warped(s, view, depth);
+        s.bit_depth = 10;
+        b = warped(s, wide, depth);
+        CHECK_INT(layout_flag(layout), difference(a, b, 4, 6), 0);
+        picture_free(a);
+        picture_free(b);
+    }
+    picture_free(view);
+    picture_free(wide);
+    depth_release(depth);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(near_things_lie_right_in_the_left_eye),
+        cmocka_unit_test(far_things_lie_left_in_the_left_eye),
+        cmocka_unit_test(nothing_moves_vertically),
+        cmocka_unit_test(no_parallax_is_beyond_what_was_asked),
+        cmocka_unit_test(every_sample_is_written_at_any_size),
+        cmocka_unit_test(without_divergence_both_eyes_are_the_film),
+        cmocka_unit_test(the_untouched_eye_is_the_film),
+        cmocka_unit_test(flat_depth_is_a_pure_shift),
+        cmocka_unit_test(a_mirrored_film_swaps_the_eyes),
+        cmocka_unit_test(eight_and_ten_bits_agree),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
