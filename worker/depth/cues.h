@@ -18,7 +18,7 @@ typedef void cue_fn(uint16_t *out, const struct low *low, const struct cue_space
 
 cue_fn cue_prior;    /* low in the picture and near its middle is near */
 cue_fn cue_colour;   /* warm is near; blue and bright at the top is sky */
-cue_fn cue_contrast; /* detail and saturation are near, haze is far */
+cue_fn cue_contrast; /* detail and warm saturation are near, haze is far */
 
 /* The weighted mean of all cues; one has width * height. */
 void cues_fuse(uint16_t *out, uint16_t *one, const struct low *low, const struct cue_space *space);
