@@ -438,8 +438,18 @@ static void act_create(struct world *world, const struct action *action, bool st
     };
 }
 
+/* The old cache still shows it given up for lost: what it said since then is found in the store. */
+static bool was_lost(const struct world *world, const struct world_pod *pod)
+{
+    for (size_t i = 0; i < world->old_count; i++) {
+        if (memcmp(&world->old[i].id, &pod->id, sizeof(pod->id)) == 0)
+            return !world_is_terminal(&world->old[i]) && is_over(world, &world->old[i]);
+    }
+    return false;
+}
+
 /* Nothing that only the pod knows may be lost with it. */
-static void act_release(struct world *world, const struct action *action)
+static void act_release(struct world *world, const struct action *action, bool stale)
 {
     struct world_pod *pod = pod_find(world, action);
     const struct job_status *stored = &world->stored;
@@ -461,7 +471,8 @@ static void act_release(struct world *world, const struct action *action)
             carried = carried || (slot_of(id) == slot_of(&pod->id) && id->epoch == pod->id.epoch &&
                                   id->attempt > pod->id.attempt);
         }
-        if (class_of(pod) == CLASS_DONE || (!known && !carried && pod->id.epoch == stored->epoch))
+        if ((class_of(pod) == CLASS_DONE && !(stale && was_lost(world, pod))) ||
+            (!known && !carried && pod->id.epoch == stored->epoch))
             world_broken(world, "slot %u is released before it is counted", slot_of(&pod->id));
     }
     pod->has_finalizer = false;
@@ -501,7 +512,7 @@ static void act(struct world *world, const struct decision *decision, size_t act
         if (action->kind == ACTION_CREATE)
             act_create(world, action, stale);
         else if (action->kind == ACTION_RELEASE)
-            act_release(world, action);
+            act_release(world, action, stale);
         else
             act_delete(world, action, i + 1 == acts, stale);
     }
