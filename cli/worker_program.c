@@ -92,7 +92,7 @@ int worker_program_build(char **build, const char *path, struct err *err)
 {
     AUTO_CLOSE int read_end = -1;
     char line[256] = "";
-    int ends[2], code;
+    int ends[2], code = -1;
     ssize_t len;
     pid_t pid;
 

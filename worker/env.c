@@ -10,12 +10,12 @@
 #include <stdio.h>
 #include <string.h>
 
-#define BEAT_MS       5000
-#define BEAT_MIN_MS   10
-#define BEAT_MAX_MS   600000
-#define TERMINATION   "/dev/termination-log"
-#define TOKEN_MAX     256
-#define SPEC_MAX      (1u << 20)
+#define BEAT_MS     5000
+#define BEAT_MIN_MS 10
+#define BEAT_MAX_MS 600000
+#define TERMINATION "/dev/termination-log"
+#define TOKEN_MAX   256
+#define SPEC_MAX    (1u << 20)
 
 static void problem(struct env_problems *problems, const char *name, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
@@ -29,8 +29,7 @@ static void problem(struct env_problems *problems, const char *name, const char 
     va_start(ap, fmt);
     (void)vsnprintf(why, sizeof(why), fmt, ap);
     va_end(ap);
-    (void)snprintf(problems->text[problems->count], sizeof(problems->text[0]), "%s: %s", name,
-                   why);
+    (void)snprintf(problems->text[problems->count], sizeof(problems->text[0]), "%s: %s", name, why);
     problems->count++;
 }
 
@@ -137,8 +136,8 @@ static void read_who(struct env_problems *problems, struct job *job, enum stage 
     read_text(problems, job->name, sizeof(job->name), ENV_JOB_NAME);
     read_text(problems, job->uid, sizeof(job->uid), ENV_JOB_UID);
     job->id.stage = stage;
-    job->id.index = read_count(problems, ENV_INDEX, stage == STAGE_CONVERT, 0, 0,
-                               PLAN_MAX_SEGMENTS - 1);
+    job->id.index =
+        read_count(problems, ENV_INDEX, stage == STAGE_CONVERT, 0, 0, PLAN_MAX_SEGMENTS - 1);
     job->id.epoch = read_count(problems, ENV_EPOCH, false, 0, 0, UINT32_MAX);
     job->id.attempt = read_count(problems, ENV_ATTEMPT, false, 0, 0, UINT32_MAX);
 }

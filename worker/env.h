@@ -15,7 +15,7 @@ struct env_problems {
     int count;
 };
 
-struct env { /* what of it is no part of the job */
+struct env {                          /* what of it is no part of the job */
     char *track_url, *track_password; /* owned; NULL when absent */
     const char *termination_path;     /* borrowed from the environment */
     uint32_t beat_ms;

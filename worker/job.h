@@ -18,13 +18,13 @@ struct job {
     char uid[NAME_UID_SIZE];
     char name[64];
     struct attempt_id id;
-    struct job_spec *spec;  /* owned */
-    char *work_uri;         /* owned */
-    char *build;            /* owned; "" when not given */
-    char *token_hex;        /* owned; "" when not given */
-    char *scratch;          /* owned; "" when not given */
-    struct store *store;    /* owned: the work store */
-    struct report *report;  /* owned */
+    struct job_spec *spec; /* owned */
+    char *work_uri;        /* owned */
+    char *build;           /* owned; "" when not given */
+    char *token_hex;       /* owned; "" when not given */
+    char *scratch;         /* owned; "" when not given */
+    struct store *store;   /* owned: the work store */
+    struct report *report; /* owned */
     const volatile sig_atomic_t *should_stop;
 };
 
@@ -34,6 +34,7 @@ int assemble_run(struct job *job, struct record *record, struct err *err); /* wo
 
 /* plan.json of this job, parsed. ERR_DEPENDENCY while it is missing. */
 int job_load_plan(const struct job *job, struct plan **out, struct err *err);
-/* "stereo-worker 0.1.0 (abc123) libavcodec 59.37.100 libx264 164": what makes results comparable. */
+/* "stereo-worker 0.1.0 (abc123) libavcodec 59.37.100 libx264 164": what makes results comparable.
+ */
 const char *job_build(void);
 #endif

@@ -12,12 +12,12 @@
 #include <stdint.h>
 
 enum {
-    BARCODE_GRID = 32,  /* blocks across the picture */
-    BARCODE_START = 2,  /* the first block */
+    BARCODE_GRID = 32, /* blocks across the picture */
+    BARCODE_START = 2, /* the first block */
     BARCODE_BITS = 24,
     BARCODE_BLOCKS = BARCODE_BITS + 4,
-    BARCODE_ROWS = 12,  /* the picture's height in barcode rows */
-    BARCODE_TOP = 1,    /* of those: where the two stand */
+    BARCODE_ROWS = 12, /* the picture's height in barcode rows */
+    BARCODE_TOP = 1,   /* of those: where the two stand */
     BARCODE_BOTTOM = 9,
     BARCODE_WHITE = 212, /* of 8-bit luma */
     BARCODE_BLACK = 36,

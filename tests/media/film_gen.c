@@ -148,8 +148,7 @@ static int write_film(const struct film *film, long frames, long first, const ch
         return -1;
     for (long i = 0; i < frames; i++) {
         paint(film, (uint32_t)(first + i));
-        if (fputs("FRAME\n", stdout) == EOF ||
-            fwrite(film->plane[0], 1, bytes, stdout) != bytes ||
+        if (fputs("FRAME\n", stdout) == EOF || fwrite(film->plane[0], 1, bytes, stdout) != bytes ||
             fwrite(film->plane[1], 1, bytes / 4, stdout) != bytes / 4 ||
             fwrite(film->plane[2], 1, bytes / 4, stdout) != bytes / 4)
             return -1;

@@ -10,8 +10,11 @@ static const char *container_of_output(const char *uri)
 {
     static const struct {
         const char *extension, *container;
-    } known[] = { { ".mp4", "mp4" },      { ".m4v", "mp4" },       { ".mov", "mov" },
-                  { ".mkv", "matroska" }, { ".mk3d", "matroska" } };
+    } known[] = { { ".mp4", "mp4" },
+                  { ".m4v", "mp4" },
+                  { ".mov", "mov" },
+                  { ".mkv", "matroska" },
+                  { ".mk3d", "matroska" } };
     const char *dot = strrchr(uri, '.');
 
     for (size_t i = 0; dot && i < sizeof(known) / sizeof(known[0]); i++)
@@ -51,8 +54,7 @@ static int find_published(const struct job *job, struct done *done, struct err *
     }
     if (spec->overwrite)
         return 0;
-    return err_set(err, ERR_CONFIG, "output exists: %s; --overwrite replaces it",
-                   spec->output_uri);
+    return err_set(err, ERR_CONFIG, "output exists: %s; --overwrite replaces it", spec->output_uri);
 }
 
 static int publish(struct job *job, struct store_writer *writer, const struct done *done,

@@ -20,15 +20,15 @@
 struct join {
     const struct join_opts *opts;
     const struct plan *plan;
-    struct store_reader *film;   /* owned */
-    struct media_source *source; /* owned; reads film */
-    struct media_output *output; /* owned */
-    struct dts *dts;             /* owned */
-    struct joints *joints;       /* owned */
-    struct sums *sums;           /* owned */
+    struct store_reader *film;               /* owned */
+    struct media_source *source;             /* owned; reads film */
+    struct media_output *output;             /* owned */
+    struct dts *dts;                         /* owned */
+    struct joints *joints;                   /* owned */
+    struct sums *sums;                       /* owned */
     struct media_packet *wait[DTS_MAX_WAIT]; /* owned; ring, in decode order */
     unsigned head, count;
-    uint32_t sorted;             /* the segment that play order has come to */
+    uint32_t sorted; /* the segment that play order has come to */
     int64_t sorted_frames;
     uint32_t sorted_crc;
     int64_t frames, bytes, reported;
@@ -116,8 +116,7 @@ static int open_source(struct join *join, struct err *err)
         return -1;
     if (store_reader_digest(join->film, digest, err) < 0)
         return err_wrap(err, "%s", opts.what);
-    if (store_reader_stat(join->film)->size != source->size ||
-        strcmp(digest, source->digest) != 0)
+    if (store_reader_stat(join->film)->size != source->size || strcmp(digest, source->digest) != 0)
         return err_set(err, ERR_INPUT, "%s changed after it was planned", opts.what);
     return media_source_open(&join->source, join->film, &opts, err);
 }
@@ -133,7 +132,8 @@ static int64_t longest_ms(const struct join *join)
     return (ms > container ? ms : container) + 60000;
 }
 
-/* Never less than a count that the plan knows; where it knows none, a guess that join_run doubts. */
+/* Never less than a count that the plan knows; where it knows none, a guess that join_run doubts.
+ */
 static uint64_t moov_room(struct join *join, struct segment_reader *first)
 {
     const struct plan *plan = join->plan;
@@ -201,8 +201,7 @@ static int drain(struct join *join, struct err *err)
     return 0;
 }
 
-static int add_packet(struct join *join, struct media_packet **packet, bool starts,
-                      struct err *err)
+static int add_packet(struct join *join, struct media_packet **packet, bool starts, struct err *err)
 {
     bool key = media_packet_is_key(*packet);
 
@@ -232,13 +231,14 @@ static int join_part(struct join *join, struct segment_reader *reader, uint32_t 
             return -1;
     }
     if (count != join->plan->segments[index].frames)
-        return err_set(err, ERR_INTERNAL, "holds %" PRId64 " packets, the plan gave it %" PRId64
-                       " frames", count, join->plan->segments[index].frames);
+        return err_set(err, ERR_INTERNAL,
+                       "holds %" PRId64 " packets, the plan gave it %" PRId64 " frames", count,
+                       join->plan->segments[index].frames);
     return 0;
 }
 
-static int open_output(struct join *join, struct store_writer *writer,
-                       struct segment_reader *first, unsigned factor, struct err *err)
+static int open_output(struct join *join, struct store_writer *writer, struct segment_reader *first,
+                       unsigned factor, struct err *err)
 {
     const struct plan *plan = join->plan;
     bool has_moov = strcmp(join->opts->container, "matroska") != 0;
@@ -311,8 +311,9 @@ static int check_copies(const struct join *join, const struct media_readback *re
             continue;
         stream++;
         if (copy->type == 'a' && wrote != found)
-            return err_set(err, ERR_INTERNAL, "stream %d: %" PRId64 " packets were written, %" PRId64
-                           " are found", copy->stream, wrote, found);
+            return err_set(err, ERR_INTERNAL,
+                           "stream %d: %" PRId64 " packets were written, %" PRId64 " are found",
+                           copy->stream, wrote, found);
     }
     return 0;
 }
@@ -323,8 +324,7 @@ static int read_all(struct join *join, struct media_readback *readback, struct e
 
     join->frames = 0;
     for (;;) {
-        if (check_stop(join->opts->job, err) < 0 ||
-            media_readback_step(readback, &bytes, err) < 0)
+        if (check_stop(join->opts->job, err) < 0 || media_readback_step(readback, &bytes, err) < 0)
             return -1;
         if (bytes < 0)
             return 0;
@@ -345,14 +345,14 @@ static int verify(struct join *join, struct store_writer *writer, struct done *d
     };
 
     opts.windows = joints_windows(join->joints, &opts.window_count);
-    if (media_readback_open(&readback, writer, &opts, err) < 0 ||
-        read_all(join, readback, err) < 0)
+    if (media_readback_open(&readback, writer, &opts, err) < 0 || read_all(join, readback, err) < 0)
         return -1;
     found = media_readback_times(readback);
     if (found.packets != wrote.packets || found.packets != join->plan->video.frames)
-        return err_set(err, ERR_INTERNAL, "the output has %" PRId64 " frames, %" PRId64
-                       " were written, the plan has %" PRId64, found.packets, wrote.packets,
-                       join->plan->video.frames);
+        return err_set(err, ERR_INTERNAL,
+                       "the output has %" PRId64 " frames, %" PRId64
+                       " were written, the plan has %" PRId64,
+                       found.packets, wrote.packets, join->plan->video.frames);
     if (found.pts_crc != wrote.pts_crc)
         return err_set(err, ERR_INTERNAL, "the output has other frame times than were written");
     if (check_copies(join, readback, err) < 0 ||

@@ -11,10 +11,10 @@
 #include "worker/job.h"
 
 struct join_opts {
-    struct job *job;          /* borrowed, as all here */
+    struct job *job; /* borrowed, as all here */
     const struct plan *plan;
     const struct parts *parts;
-    const char *container;    /* "mp4", "mov", "matroska" */
+    const char *container; /* "mp4", "mov", "matroska" */
 };
 
 /* Writes and verifies; *out is to be committed. The moov is written again with more room should

@@ -39,8 +39,7 @@ static void open_window(struct joints *joints)
         joints->open = true;
         return;
     }
-    joints->windows[joints->count++] =
-        (struct media_window){ first, joints->packets - first };
+    joints->windows[joints->count++] = (struct media_window){ first, joints->packets - first };
     joints->open = true;
 }
 

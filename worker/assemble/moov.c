@@ -64,8 +64,7 @@ uint64_t moov_bound(const struct moov_film *film)
         uint64_t each = STTS + STSZ + (track->heavy ? STSS + SBGP + SGPD : 0);
 
         /* an empty text sample may fall into anyone's run */
-        sum += samples(track) * each +
-               chunks(track, runs_of(film, track) + texts) * (STSC + CO64);
+        sum += samples(track) * each + chunks(track, runs_of(film, track) + texts) * (STSC + CO64);
     }
     sum += samples(&film->video) * (STTS + CTTS + STSZ + STSS + SDTP);
     sum += chunks(&film->video, runs + texts + 1) * (STSC + CO64);

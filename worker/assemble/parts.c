@@ -31,8 +31,9 @@ static int load_record(struct record *record, struct store *store, uint32_t inde
 
 static int differs(struct err *err, const char *what, int64_t got, int64_t want)
 {
-    return err_set(err, ERR_INTERNAL, "%s is %" PRId64 " in the commit record, %" PRId64
-                   " in the plan", what, got, want);
+    return err_set(err, ERR_INTERNAL,
+                   "%s is %" PRId64 " in the commit record, %" PRId64 " in the plan", what, got,
+                   want);
 }
 
 static int check_plan(const struct record *record, const struct plan *plan, uint32_t index,
@@ -53,8 +54,9 @@ static int check_plan(const struct record *record, const struct plan *plan, uint
         return differs(err, "endPts", record->end_pts, segment->end_pts);
     if (record->time_base.num != plan->video.time_base.num ||
         record->time_base.den != plan->video.time_base.den)
-        return err_set(err, ERR_INTERNAL, "timeBase is %" PRId64 "/%" PRId64
-                       " in the commit record, %" PRId64 "/%" PRId64 " in the plan",
+        return err_set(err, ERR_INTERNAL,
+                       "timeBase is %" PRId64 "/%" PRId64 " in the commit record, %" PRId64
+                       "/%" PRId64 " in the plan",
                        record->time_base.num, record->time_base.den, plan->video.time_base.num,
                        plan->video.time_base.den);
     return 0;
@@ -71,7 +73,8 @@ static int add(struct parts *parts, const struct record *record, const char *uid
     if (parts->count == 0)
         memcpy(parts->extradata_sha256, record->extradata_sha256, sizeof(parts->extradata_sha256));
     if (strcmp(parts->extradata_sha256, record->extradata_sha256) != 0)
-        return err_set(err, ERR_INTERNAL, "its decoder header (extradata) differs from segment 0's");
+        return err_set(err, ERR_INTERNAL,
+                       "its decoder header (extradata) differs from segment 0's");
     memcpy(part->object, record->object, sizeof(part->object));
     memcpy(part->sha256, record->sha256, sizeof(part->sha256));
     part->bytes = record->bytes;

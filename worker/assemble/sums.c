@@ -17,7 +17,7 @@ struct sums {
     uint32_t reached; /* under lock */
     bool stop;        /* under lock */
     bool joined;
-    int rc;           /* the thread's until it is joined */
+    int rc; /* the thread's until it is joined */
     struct err err;
 };
 
@@ -77,9 +77,9 @@ static void *run(void *ctx)
 
         sums->rc = hash_part(sums, part, block, hex);
         if (sums->rc == 0 && !is_stopped(sums) && strcmp(hex, part->sha256) != 0)
-            sums->rc = err_set(&sums->err, ERR_INTERNAL,
-                               "%s has SHA-256 %.16s..., %.16s... was committed", part->object,
-                               hex, part->sha256);
+            sums->rc =
+                err_set(&sums->err, ERR_INTERNAL, "%s has SHA-256 %.16s..., %.16s... was committed",
+                        part->object, hex, part->sha256);
         if (sums->rc < 0) {
             (void)err_wrap(&sums->err, "segment %u", i);
             break;

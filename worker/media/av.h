@@ -48,8 +48,7 @@ static inline AVRational media_rational(struct ratio r)
  * is shared. _wrap moves the picture out of av (which is left blank): it must be YUV420P or
  * YUV420P10 of at least width x height, which may be smaller to crop at the right and bottom. */
 AVFrame *media_frame_av(const struct media_frame *frame);
-int media_frame_wrap(struct media_frame **out, AVFrame *av, int width, int height,
-                     struct err *err);
+int media_frame_wrap(struct media_frame **out, AVFrame *av, int width, int height, struct err *err);
 enum AVPixelFormat media_pix_fmt(int bit_depth); /* the working format: 8 or 10 */
 
 /* packet.c. _wrap moves the packet out of av, which is left blank. */
@@ -61,18 +60,18 @@ struct media_span { /* bytes start <= at < end */
     uint64_t start, end;
 };
 struct media_io {
-    AVIOContext *avio;          /* owned; what a format context's pb is set to */
+    AVIOContext *avio;           /* owned; what a format context's pb is set to */
     struct store_reader *reader; /* borrowed, or NULL */
     struct store_writer *writer; /* borrowed, or NULL */
-    struct media_span *holes;   /* owned; answered with zeros, unread; ascending */
+    struct media_span *holes;    /* owned; answered with zeros, unread; ascending */
     size_t hole_count;
     uint64_t pos;
-    bool failed;      /* the store failed: err says how, and outranks what libav made of it */
+    bool failed; /* the store failed: err says how, and outranks what libav made of it */
     struct err err;
 };
 /* holes (may be NULL) are taken over. ERR_NOMEM. */
-int media_io_open_read(struct media_io **out, struct store_reader *reader,
-                       struct media_span *holes, size_t hole_count, struct err *err);
+int media_io_open_read(struct media_io **out, struct store_reader *reader, struct media_span *holes,
+                       size_t hole_count, struct err *err);
 /* Seeks back and writes go to store_writer_rewrite; seekable=false tells libav that it cannot. */
 int media_io_open_write(struct media_io **out, struct store_writer *writer, bool seekable,
                         struct err *err);
@@ -106,7 +105,7 @@ struct media_timeline {
         bool leads; /* its jumps count: video and audio */
         bool seen;
         int64_t next; /* where its next packet is expected */
-    } *streams;       /* owned */
+    } * streams;      /* owned */
     int count;
     int64_t back_limit, on_limit; /* a packet further off than this has jumped */
     int64_t offset, previous;

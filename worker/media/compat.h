@@ -22,9 +22,8 @@ static inline const uint8_t *compat_stream_side_data(const AVStream *stream,
                                                      enum AVPacketSideDataType type, size_t *size)
 {
 #if LIBAVCODEC_VERSION_INT >= AV_VERSION_INT(60, 31, 100)
-    const AVPacketSideData *data =
-        av_packet_side_data_get(stream->codecpar->coded_side_data,
-                                stream->codecpar->nb_coded_side_data, type);
+    const AVPacketSideData *data = av_packet_side_data_get(
+        stream->codecpar->coded_side_data, stream->codecpar->nb_coded_side_data, type);
 
     *size = data ? data->size : 0;
     return data ? data->data : NULL;
@@ -34,13 +33,12 @@ static inline const uint8_t *compat_stream_side_data(const AVStream *stream,
 }
 
 /* Room for side data of an output stream, to be filled in; NULL without memory. */
-static inline uint8_t *compat_stream_side_data_new(AVStream *stream,
-                                                   enum AVPacketSideDataType type, size_t size)
+static inline uint8_t *compat_stream_side_data_new(AVStream *stream, enum AVPacketSideDataType type,
+                                                   size_t size)
 {
 #if LIBAVCODEC_VERSION_INT >= AV_VERSION_INT(60, 31, 100)
-    AVPacketSideData *data =
-        av_packet_side_data_new(&stream->codecpar->coded_side_data,
-                                &stream->codecpar->nb_coded_side_data, type, size, 0);
+    AVPacketSideData *data = av_packet_side_data_new(
+        &stream->codecpar->coded_side_data, &stream->codecpar->nb_coded_side_data, type, size, 0);
 
     return data ? data->data : NULL;
 #else

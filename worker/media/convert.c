@@ -94,16 +94,14 @@ static int open_sws(struct media_converter *converter, const AVFrame *av, bool f
         converter->sws_height == height && converter->sws_full == full)
         return 0;
     sws_freeContext(converter->sws);
-    converter->sws = sws_getContext(width, height, av->format, converter->width,
-                                    converter->height, to,
-                                    SWS_BICUBIC | SWS_ACCURATE_RND | SWS_BITEXACT |
-                                        SWS_FULL_CHR_H_INP,
-                                    NULL, NULL, NULL);
+    converter->sws = sws_getContext(
+        width, height, av->format, converter->width, converter->height, to,
+        SWS_BICUBIC | SWS_ACCURATE_RND | SWS_BITEXACT | SWS_FULL_CHR_H_INP, NULL, NULL, NULL);
     if (!converter->sws)
         return err_set(err, ERR_INPUT, "pictures of format %s cannot be converted",
                        av_get_pix_fmt_name(av->format) ? av_get_pix_fmt_name(av->format) : "?");
-    rc = sws_setColorspaceDetails(converter->sws, table, full, table,
-                                  is_rgb(av->format) ? 0 : full, 0, 1 << 16, 1 << 16);
+    rc = sws_setColorspaceDetails(converter->sws, table, full, table, is_rgb(av->format) ? 0 : full,
+                                  0, 1 << 16, 1 << 16);
     (void)rc; /* -1 for pairs that need no table */
     converter->sws_format = av->format;
     converter->sws_width = width;

@@ -9,15 +9,15 @@
 #define NEAR_TRIES 4 /* 2, 8 and 32 seconds before the keyframe, then the film's start */
 
 struct media_decoder {
-    struct media_source *source; /* borrowed */
+    struct media_source *source;       /* borrowed */
     struct media_converter *converter; /* owned */
-    AVCodecContext *ctx;         /* owned */
-    AVFrame *picture;            /* owned; scratch */
+    AVCodecContext *ctx;               /* owned */
+    AVFrame *picture;                  /* owned; scratch */
     int stream;
     bool draining;
-    int64_t last;      /* pts of the last frame given */
-    int64_t from;      /* of the keyframe sought; AV_NOPTS_VALUE once a frame came */
-    int64_t second;    /* in the stream's time base */
+    int64_t last;   /* pts of the last frame given */
+    int64_t from;   /* of the keyframe sought; AV_NOPTS_VALUE once a frame came */
+    int64_t second; /* in the stream's time base */
     int near_tries;
     bool clean; /* a whole picture came since the film's start or the seek */
     bool at_start, ordinals;

@@ -13,9 +13,9 @@ struct media_decoder;
 
 struct media_decoder_opts {
     int stream;
-    int bit_depth; /* of the frames given: 8 or 10 */
-    int threads;   /* 0 = all cores */
-    int rotation;  /* degrees clockwise, applied to pixels */
+    int bit_depth;     /* of the frames given: 8 or 10 */
+    int threads;       /* 0 = all cores */
+    int rotation;      /* degrees clockwise, applied to pixels */
     int width, height; /* of the frames given, after rotation; 0 = the stream's, made even by
                         * cropping. Pictures of another size are scaled. Give the plan's. */
     bool ordinals; /* a frame's pts is the ordinal of its packet since opening, whatever the film
@@ -32,7 +32,8 @@ AUTO_DEFINE(media_decoder, struct media_decoder *, media_decoder_free)
  * starts further back. */
 int media_decoder_seek(struct media_decoder *decoder, int64_t pts, int64_t dts, struct err *err);
 /* Next frame, *out NULL at the end. Its pts is in the stream's time base; frames without a pts
- * get the decoder's best guess. pts ascend strictly: of frames that share one, the first is given. */
+ * get the decoder's best guess. pts ascend strictly: of frames that share one, the first is given.
+ */
 int media_decoder_next(struct media_decoder *decoder, struct media_frame **out, struct err *err);
 int64_t media_decoder_damaged(const struct media_decoder *decoder); /* packets that failed */
 #endif

@@ -7,10 +7,10 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-#define POOLS     8
-#define ALIGN     64
-#define TAIL      128 /* bytes behind the last plane that SIMD code may read */
-#define SIDE_MAX  32768
+#define POOLS    8
+#define ALIGN    64
+#define TAIL     128 /* bytes behind the last plane that SIMD code may read */
+#define SIDE_MAX 32768
 
 struct media_frame {
     AVFrame *av; /* owned */
@@ -69,8 +69,7 @@ static size_t plane_stride(int width, int bit_depth)
     return (bytes + ALIGN - 1) / ALIGN * ALIGN;
 }
 
-int media_frame_new(struct media_frame **out, int width, int height, int bit_depth,
-                    struct err *err)
+int media_frame_new(struct media_frame **out, int width, int height, int bit_depth, struct err *err)
 {
     AUTO(av_frame) AVFrame *av = av_frame_alloc();
     size_t chroma_height = ((size_t)height + 1) / 2, luma, chroma, sizes[2];
@@ -97,8 +96,7 @@ int media_frame_new(struct media_frame **out, int width, int height, int bit_dep
     return 0;
 }
 
-int media_frame_wrap(struct media_frame **out, AVFrame *av, int width, int height,
-                     struct err *err)
+int media_frame_wrap(struct media_frame **out, AVFrame *av, int width, int height, struct err *err)
 {
     AVFrame *own;
     int bit_depth = av->format == AV_PIX_FMT_YUV420P10 ? 10 : 8;
@@ -136,7 +134,8 @@ void media_frame_unref(struct media_frame **frame)
 
 struct image media_frame_image(const struct media_frame *frame)
 {
-    struct image image = { .width = frame->width, .height = frame->height,
+    struct image image = { .width = frame->width,
+                           .height = frame->height,
                            .bit_depth = frame->bit_depth };
 
     for (int i = 0; i < 3; i++) {

@@ -27,7 +27,7 @@ static inline void media_frame_auto_(struct media_frame **frame)
     media_frame_unref(frame);
 }
 struct image media_frame_image(const struct media_frame *frame); /* borrowed planes */
-int64_t media_frame_pts(const struct media_frame *frame); /* in the stream's time base */
+int64_t media_frame_pts(const struct media_frame *frame);        /* in the stream's time base */
 void media_frame_set_pts(struct media_frame *frame, int64_t pts);
 
 void media_packet_free(struct media_packet *packet);

@@ -76,8 +76,8 @@ static int write_packet(void *opaque, compat_avio_byte *data, int len)
 static int64_t seek(void *opaque, int64_t offset, int whence)
 {
     struct media_io *io = opaque;
-    uint64_t size = io->reader ? store_reader_stat(io->reader)->size
-                               : store_writer_size(io->writer);
+    uint64_t size =
+        io->reader ? store_reader_stat(io->reader)->size : store_writer_size(io->writer);
     int64_t base = 0;
 
     if (whence & AVSEEK_SIZE)
@@ -104,8 +104,8 @@ static int open_io(struct media_io **out, struct media_io *io, size_t buffer_siz
     if (!buffer)
         return err_set(err, ERR_NOMEM, "no memory for an I/O buffer");
     io->avio = avio_alloc_context(buffer, (int)buffer_size, io->writer ? 1 : 0, io,
-                                  io->writer ? NULL : read_packet,
-                                  io->writer ? write_packet : NULL, seekable ? seek : NULL);
+                                  io->writer ? NULL : read_packet, io->writer ? write_packet : NULL,
+                                  seekable ? seek : NULL);
     if (!io->avio) {
         av_free(buffer);
         return err_set(err, ERR_NOMEM, "no memory for an I/O context");
@@ -114,8 +114,8 @@ static int open_io(struct media_io **out, struct media_io *io, size_t buffer_siz
     return 0;
 }
 
-int media_io_open_read(struct media_io **out, struct store_reader *reader,
-                       struct media_span *holes, size_t hole_count, struct err *err)
+int media_io_open_read(struct media_io **out, struct store_reader *reader, struct media_span *holes,
+                       size_t hole_count, struct err *err)
 {
     struct media_io *io = xcalloc(1, sizeof(*io));
 

@@ -113,8 +113,7 @@ int media_output_open(struct media_output **out, struct store_writer *writer,
     return 0;
 }
 
-int output_write(struct media_output *output, AVPacket *packet, enum err_code code,
-                 struct err *err)
+int output_write(struct media_output *output, AVPacket *packet, enum err_code code, struct err *err)
 {
     int rc = av_write_frame(output->ctx, packet);
 

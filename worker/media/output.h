@@ -12,11 +12,11 @@
 struct media_output;
 
 struct media_output_opts {
-    const char *container;  /* "mp4", "mov", "matroska" */
+    const char *container;   /* "mp4", "mov", "matroska" */
     const struct plan *plan; /* borrowed: video facts, copies, SAR, colour */
     enum layout layout;
-    int reorder;             /* frames, of the encoder */
-    uint64_t moov_bytes;     /* upper bound to keep free at the front; 0 for matroska */
+    int reorder;         /* frames, of the encoder */
+    uint64_t moov_bytes; /* upper bound to keep free at the front; 0 for matroska */
 };
 
 /* writer, source (opened plainly), first (the first segment: parameters) are borrowed. */
@@ -40,7 +40,7 @@ int64_t media_output_copied(const struct media_output *output, size_t copy);
  * reader of the file must find again (readback.h). */
 struct media_output_times {
     int64_t packets;
-    uint32_t pts_crc; /* CRC-32 of the pts as little-endian int64 */
+    uint32_t pts_crc;            /* CRC-32 of the pts as little-endian int64 */
     int64_t first_pts, last_end; /* smallest pts; largest pts + duration */
 };
 struct media_output_times media_output_times(const struct media_output *output);

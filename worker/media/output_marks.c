@@ -12,8 +12,14 @@ static const char *const container_tags[] = { "major_brand", "minor_version", "c
                                               "encoder",     "stereo_mode",   "variant_bitrate",
                                               NULL };
 /* Tags that were true of the flat video only, also with a language: "BPS-eng". */
-static const char *const video_tags[] = { "BPS", "DURATION", "NUMBER_OF_FRAMES", "NUMBER_OF_BYTES",
-                                          "_STATISTICS_", "rotate", "SOURCE_ID", "alpha_mode",
+static const char *const video_tags[] = { "BPS",
+                                          "DURATION",
+                                          "NUMBER_OF_FRAMES",
+                                          "NUMBER_OF_BYTES",
+                                          "_STATISTICS_",
+                                          "rotate",
+                                          "SOURCE_ID",
+                                          "alpha_mode",
                                           NULL };
 static const char *const mp4_tags[] = { "handler_name", "vendor_id", NULL };
 static const char *const matroska_tags[] = { "DURATION", NULL }; /* the muxer writes its own */

@@ -10,8 +10,8 @@
 #include "worker/media/output.h"
 #include "worker/media/output_sub.h"
 
-#define OUTPUT_RUN_MS    500      /* MP4: a copied track is written in runs this long */
-#define OUTPUT_RUN_BYTES 0x80000  /* or this large */
+#define OUTPUT_RUN_MS    500     /* MP4: a copied track is written in runs this long */
+#define OUTPUT_RUN_BYTES 0x80000 /* or this large */
 
 /* output_io.c: large blocks, a gap left by a seek is filled with zeros. */
 struct output_io;
@@ -29,14 +29,14 @@ AVIOContext *output_io_avio(const struct output_io *io);
 int output_io_fail(const struct output_io *io, struct err *err, enum err_code code, int rc,
                    const char *what);
 
-struct output_track { /* one of plan->copies, in that order */
-    AVStream *in, *out;      /* borrowed; out NULL: it went into the header */
-    struct output_sub *sub;  /* owned; when it is converted */
-    int64_t shift;           /* added to every time, ticks of out */
-    int64_t last_dts;        /* AV_NOPTS_VALUE before the first */
-    int64_t rescale_last;    /* state of av_rescale_delta */
-    int64_t packets;         /* written */
-    AVPacket **run;          /* owned; waiting to be written together */
+struct output_track {       /* one of plan->copies, in that order */
+    AVStream *in, *out;     /* borrowed; out NULL: it went into the header */
+    struct output_sub *sub; /* owned; when it is converted */
+    int64_t shift;          /* added to every time, ticks of out */
+    int64_t last_dts;       /* AV_NOPTS_VALUE before the first */
+    int64_t rescale_last;   /* state of av_rescale_delta */
+    int64_t packets;        /* written */
+    AVPacket **run;         /* owned; waiting to be written together */
     size_t run_len, run_cap, run_bytes;
 };
 
@@ -47,13 +47,13 @@ struct media_output {
     struct media_source *source; /* borrowed */
     AVFormatContext *in;         /* borrowed from source */
     enum layout layout;
-    bool mp4, mov;               /* mp4: MP4 or MOV; else Matroska */
-    bool header;                 /* written */
+    bool mp4, mov; /* mp4: MP4 or MOV; else Matroska */
+    bool header;   /* written */
     bool outgrown;
     uint64_t moov_bytes;
-    AVStream *video;             /* borrowed from ctx; stream 0 */
-    int64_t video_shift;         /* ticks of video */
-    int64_t shift;               /* added to every time, in ticks of shift_tb */
+    AVStream *video;     /* borrowed from ctx; stream 0 */
+    int64_t video_shift; /* ticks of video */
+    int64_t shift;       /* added to every time, in ticks of shift_tb */
     AVRational shift_tb;
     struct output_track *tracks; /* owned; plan->copy_count */
     AVPacket *ahead;             /* owned; read from the source, waiting */
@@ -62,15 +62,16 @@ struct media_output {
 };
 
 /* output_tracks.c */
-int output_tracks_add(struct media_output *output, struct err *err);      /* before the header */
-int output_tracks_start(struct media_output *output, struct err *err);    /* after the header */
+int output_tracks_add(struct media_output *output, struct err *err);   /* before the header */
+int output_tracks_start(struct media_output *output, struct err *err); /* after the header */
 /* Everything of the copied streams up to time (in tb); INT64_MAX: to the end. */
 int output_tracks_pump(struct media_output *output, int64_t time, AVRational tb, struct err *err);
 void output_tracks_free(struct media_output *output);
 int output_write(struct media_output *output, AVPacket *packet, enum err_code code,
                  struct err *err);
 
-/* output_marks.c: SAR, colour, HDR, 3D marks and tags of the video stream; global tags, chapters. */
+/* output_marks.c: SAR, colour, HDR, 3D marks and tags of the video stream; global tags, chapters.
+ */
 int output_marks_video(struct media_output *output, struct err *err);
 void output_marks_language(const struct media_output *output, AVStream *stream);
 int output_marks_film(struct media_output *output, struct err *err);

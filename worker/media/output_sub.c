@@ -95,8 +95,8 @@ static int encode(struct output_sub *sub, AVPacket *packet, AVSubtitle *text, st
     av_shrink_packet(made, rc);
     made->pts = packet->pts;
     made->dts = packet->dts;
-    made->duration = packet->duration > 0 ? packet->duration
-                                          : av_rescale_q(text->end_display_time, ms, sub->tb);
+    made->duration =
+        packet->duration > 0 ? packet->duration : av_rescale_q(text->end_display_time, ms, sub->tb);
     made->stream_index = packet->stream_index;
     made->flags = AV_PKT_FLAG_KEY;
     av_packet_unref(packet);

@@ -41,8 +41,8 @@ int output_times_movie_scale(const struct media_output *output)
 
     for (size_t i = 0; i < output->plan->copy_count; i++) {
         const AVStream *in = output->tracks[i].in;
-        int64_t rate = in->codecpar->codec_type == AVMEDIA_TYPE_AUDIO ? in->codecpar->sample_rate
-                                                                      : 0;
+        int64_t rate =
+            in->codecpar->codec_type == AVMEDIA_TYPE_AUDIO ? in->codecpar->sample_rate : 0;
         int64_t lcm = rate > 0 ? scale / av_gcd(scale, rate) * rate : 0;
 
         if (lcm > 0 && lcm <= MOVIE_SCALE_MAX)
@@ -69,9 +69,8 @@ static void earlier(int64_t pts, AVRational tb, int64_t *least, AVRational *leas
 static int64_t first_time(AVStream *in)
 {
     int64_t start = in->start_time;
-    const AVIndexEntry *entry = in->codecpar->codec_type == AVMEDIA_TYPE_AUDIO
-                                    ? avformat_index_get_entry(in, 0)
-                                    : NULL;
+    const AVIndexEntry *entry =
+        in->codecpar->codec_type == AVMEDIA_TYPE_AUDIO ? avformat_index_get_entry(in, 0) : NULL;
 
     return entry && entry->timestamp < start ? entry->timestamp : start;
 }
@@ -81,8 +80,8 @@ static int64_t stored_start(const struct media_output *output, AVStream *in)
 {
     const AVCodecParameters *par = in->codecpar;
     int64_t start = first_time(in);
-    int delay = output->mp4 || par->codec_type != AVMEDIA_TYPE_AUDIO ? 0
-                                                                     : compat_matroska_delay(par);
+    int delay =
+        output->mp4 || par->codec_type != AVMEDIA_TYPE_AUDIO ? 0 : compat_matroska_delay(par);
 
     if (delay <= 0 || par->sample_rate <= 0)
         return start;

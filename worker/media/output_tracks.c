@@ -130,9 +130,9 @@ int output_tracks_start(struct media_output *output, struct err *err)
 
         track->shift = output_times_shift(output, track->out->time_base);
         if (par->codec_type == AVMEDIA_TYPE_AUDIO && !output->mp4 && par->sample_rate > 0)
-            track->shift += av_rescale_q(compat_matroska_delay_missing(par),
-                                         (AVRational){ 1, par->sample_rate },
-                                         track->out->time_base);
+            track->shift +=
+                av_rescale_q(compat_matroska_delay_missing(par),
+                             (AVRational){ 1, par->sample_rate }, track->out->time_base);
         if (is_cover(track->in) && output->mp4 && write_cover(output, track, err) < 0)
             return err_wrap(err, "stream %d", output->plan->copies[i].stream);
     }
@@ -181,8 +181,7 @@ static int flush_run(struct media_output *output, struct output_track *track, st
 
         av_packet_free(&track->run[i]);
         if (rc < 0) {
-            memmove(track->run, track->run + i + 1,
-                    (track->run_len - i - 1) * sizeof(*track->run));
+            memmove(track->run, track->run + i + 1, (track->run_len - i - 1) * sizeof(*track->run));
             track->run_len -= i + 1;
             return rc;
         }
@@ -309,8 +308,7 @@ int output_tracks_pump(struct media_output *output, int64_t time, AVRational tb,
     for (size_t i = 0; i < output->plan->copy_count; i++) {
         struct output_track *track = &output->tracks[i];
 
-        if ((time == INT64_MAX || run_is_due(track, time, tb)) &&
-            flush_run(output, track, err) < 0)
+        if ((time == INT64_MAX || run_is_due(track, time, tb)) && flush_run(output, track, err) < 0)
             return err_wrap(err, "stream %d", output->plan->copies[i].stream);
     }
     return 0;

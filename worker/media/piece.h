@@ -36,7 +36,7 @@ struct AVPacket;
 struct media_piece { /* what the file says of itself */
     struct ratio time_base;
     int64_t base;
-    int codec_id; /* libav's */
+    int codec_id;       /* libav's */
     unsigned codec_tag; /* the film's */
 };
 int media_piece_facts(struct media_piece *out, const struct AVFormatContext *ctx);

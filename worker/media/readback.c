@@ -12,12 +12,12 @@ struct media_readback {
     struct output_io *io;       /* owned; outlives ctx */
     struct readback_hash *hash; /* owned; outlives io */
     struct media_readback_opts opts;
-    AVPacket *packet;           /* owned */
-    AVFrame *frame;             /* owned */
-    AVCodecContext *decoder;    /* owned; of the window that is open, or NULL */
-    size_t window;              /* the one that is open or comes next */
-    int64_t frames, last_pts;   /* of the open window */
-    int64_t last_dts;           /* AV_NOPTS_VALUE before the first */
+    AVPacket *packet;         /* owned */
+    AVFrame *frame;           /* owned */
+    AVCodecContext *decoder;  /* owned; of the window that is open, or NULL */
+    size_t window;            /* the one that is open or comes next */
+    int64_t frames, last_pts; /* of the open window */
+    int64_t last_dts;         /* AV_NOPTS_VALUE before the first */
     int64_t packets[PLAN_MAX_STREAMS + 4];
     struct media_output_times times;
 };
@@ -151,8 +151,8 @@ static int close_window(struct media_readback *readback, struct err *err)
     if (rc < 0)
         return -1;
     if (readback->frames != window->count)
-        return err_set(err, ERR_INTERNAL, "%lld packets gave %lld frames",
-                       (long long)window->count, (long long)readback->frames);
+        return err_set(err, ERR_INTERNAL, "%lld packets gave %lld frames", (long long)window->count,
+                       (long long)readback->frames);
     readback->window++;
     return 0;
 }
@@ -228,8 +228,7 @@ int64_t media_readback_packets(const struct media_readback *readback, int stream
     return stream >= 0 && stream < PLAN_MAX_STREAMS + 4 ? readback->packets[stream] : 0;
 }
 
-int media_readback_sha256(struct media_readback *readback, char hex[HASH_HEX_SIZE],
-                          struct err *err)
+int media_readback_sha256(struct media_readback *readback, char hex[HASH_HEX_SIZE], struct err *err)
 {
     if (output_io_rest(readback->io, err) < 0)
         return -1;

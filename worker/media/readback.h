@@ -21,7 +21,7 @@ struct media_readback_opts {
     const char *container;
     const struct media_window *windows; /* borrowed; ascending, disjoint */
     size_t window_count;
-    int width, height;                  /* of the packed frame */
+    int width, height; /* of the packed frame */
 };
 
 /* writer is borrowed: finished, not committed. ERR_INTERNAL: what is in there is not a film. */

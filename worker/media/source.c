@@ -14,20 +14,20 @@
  * no times (raw streams). */
 #define FORMATS                                                                                    \
     "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,mpegts,mpeg,avi,flv,asf,ogg,nut,mxf,yuv4mpegpipe"
-#define PROBE_BYTES   "20000000"
-#define ANALYZE_US    "10000000"
-#define SEEK_TRIES    24
-#define MAX_STREAMS   PLAN_MAX_STREAMS
+#define PROBE_BYTES "20000000"
+#define ANALYZE_US  "10000000"
+#define SEEK_TRIES  24
+#define MAX_STREAMS PLAN_MAX_STREAMS
 
 struct media_source {
-    AVFormatContext *ctx; /* owned */
-    struct media_io *io;  /* owned; outlives ctx */
+    AVFormatContext *ctx;         /* owned */
+    struct media_io *io;          /* owned; outlives ctx */
     struct media_stream *streams; /* owned; stream_count of them */
     int stream_count;
     bool indexed;
     char format[32];
-    int wanted;          /* -1 = all */
-    AVPacket *ahead;     /* owned; read by a seek, given by the next read; or NULL */
+    int wanted;      /* -1 = all */
+    AVPacket *ahead; /* owned; read by a seek, given by the next read; or NULL */
     struct media_timeline timeline;
     struct media_piece piece; /* time_base.den 0 when the source is a film */
 };
@@ -86,7 +86,8 @@ static int open_input(struct media_source *source, const struct media_source_opt
     rc = avformat_open_input(&source->ctx, NULL, format, &options); /* frees ctx when it fails */
     av_dict_free(&options);
     if (rc == AVERROR(EINVAL) && !source->io->failed)
-        return err_set(err, ERR_INPUT, "%s: not a film in a container known here (MP4, MOV, "
+        return err_set(err, ERR_INPUT,
+                       "%s: not a film in a container known here (MP4, MOV, "
                        "Matroska, WebM, MPEG-TS, MPEG-PS, AVI, FLV, ASF, Ogg, MXF, NUT, Y4M)",
                        opts->what);
     if (rc == AVERROR_INVALIDDATA && !source->io->failed)
@@ -156,8 +157,7 @@ int media_source_open_piece(struct media_source **out, struct store_reader *read
     source->ctx->flags |= AVFMT_FLAG_NOPARSE | AVFMT_FLAG_NOFILLIN;
     if (open_input(source, &opts, err) < 0)
         return -1;
-    if (source->ctx->nb_streams != 1 ||
-        media_piece_facts(&source->piece, source->ctx) < 0)
+    if (source->ctx->nb_streams != 1 || media_piece_facts(&source->piece, source->ctx) < 0)
         return err_set(err, ERR_INTERNAL, "%s: not a piece of ours", what);
     source->ctx->streams[0]->codecpar->codec_id = source->piece.codec_id;
     source->ctx->streams[0]->codecpar->codec_tag = source->piece.codec_tag;

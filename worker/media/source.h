@@ -18,15 +18,15 @@ struct media_source;
 
 struct media_stream { /* what we see; values of libav enums are libav's */
     int index;
-    char type;          /* 'v' 'a' 's' 'd' 't' (attachment); 'c' = cover picture */
+    char type; /* 'v' 'a' 's' 'd' 't' (attachment); 'c' = cover picture */
     char codec[32];
-    char language[8];   /* "" when not told */
+    char language[8]; /* "" when not told */
     char title[64];
     bool is_default;
     struct ratio time_base;
-    int64_t start_pts;  /* INT64_MIN when not known */
-    int64_t duration;   /* time base units; 0 when not known */
-    int64_t packets;    /* from the index; 0 when not known */
+    int64_t start_pts; /* INT64_MIN when not known */
+    int64_t duration;  /* time base units; 0 when not known */
+    int64_t packets;   /* from the index; 0 when not known */
     int64_t bytes;
     /* video */
     int width, height, rotation;
@@ -40,9 +40,9 @@ struct media_stream { /* what we see; values of libav enums are libav's */
 };
 
 struct media_source_opts {
-    const char *format;  /* demuxer to force, or NULL: probe */
-    bool index_only;     /* zero-filled mdat where the format allows it, else a plain open */
-    const char *what;    /* names the film in messages; borrowed while opening */
+    const char *format; /* demuxer to force, or NULL: probe */
+    bool index_only;    /* zero-filled mdat where the format allows it, else a plain open */
+    const char *what;   /* names the film in messages; borrowed while opening */
 };
 
 /* reader is borrowed and must outlive the source. Caller owns *out. */
@@ -51,8 +51,8 @@ int media_source_open(struct media_source **out, struct store_reader *reader,
 void media_source_free(struct media_source *source);
 AUTO_DEFINE(media_source, struct media_source *, media_source_free)
 
-const char *media_source_format(const struct media_source *source); /* demuxer name */
-bool media_source_is_indexed(const struct media_source *source); /* zero-filled mdat in force */
+const char *media_source_format(const struct media_source *source);  /* demuxer name */
+bool media_source_is_indexed(const struct media_source *source);     /* zero-filled mdat in force */
 int64_t media_source_duration_us(const struct media_source *source); /* 0 = not known */
 int media_source_chapters(const struct media_source *source);
 int media_source_streams(const struct media_source *source);

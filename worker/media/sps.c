@@ -159,9 +159,9 @@ static void read_size(struct media_sps *out, struct bits *b)
 static void read_vui(struct media_sps *out, struct bits *b)
 {
     static const uint8_t sars[][2] = {
-        { 0, 0 },   { 1, 1 },   { 12, 11 }, { 10, 11 }, { 16, 11 }, { 40, 33 },
-        { 24, 11 }, { 20, 11 }, { 32, 11 }, { 80, 33 }, { 18, 11 }, { 15, 11 },
-        { 64, 33 }, { 160, 99 }, { 4, 3 },  { 3, 2 },   { 2, 1 },
+        { 0, 0 },   { 1, 1 },    { 12, 11 }, { 10, 11 }, { 16, 11 }, { 40, 33 },
+        { 24, 11 }, { 20, 11 },  { 32, 11 }, { 80, 33 }, { 18, 11 }, { 15, 11 },
+        { 64, 33 }, { 160, 99 }, { 4, 3 },   { 3, 2 },   { 2, 1 },
     };
 
     if (read_bits(b, 1)) {
@@ -197,9 +197,13 @@ int media_sps_parse(struct media_sps *out, const uint8_t *extradata, size_t size
     const uint8_t *nal = extradata ? find_sps(extradata, size, &len) : NULL;
     struct bits b = { .data = rbsp };
     struct media_sps sps = {
-        .bit_depth = 8, .chroma = 1, .range = AVCOL_RANGE_UNSPECIFIED,
-        .primaries = AVCOL_PRI_UNSPECIFIED, .trc = AVCOL_TRC_UNSPECIFIED,
-        .space = AVCOL_SPC_UNSPECIFIED, .chroma_location = AVCHROMA_LOC_LEFT,
+        .bit_depth = 8,
+        .chroma = 1,
+        .range = AVCOL_RANGE_UNSPECIFIED,
+        .primaries = AVCOL_PRI_UNSPECIFIED,
+        .trc = AVCOL_TRC_UNSPECIFIED,
+        .space = AVCOL_SPC_UNSPECIFIED,
+        .chroma_location = AVCHROMA_LOC_LEFT,
     };
     uint32_t profile;
 

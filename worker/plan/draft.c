@@ -12,13 +12,13 @@
 #include <string.h>
 #include <strings.h>
 
-#define H264_MAX_SIDE  4096
-#define SEGMENT_S      60.0 /* where nobody asked and the film is long */
-#define SEGMENT_MIN_S  10.0
-#define CAPPED_S       600 /* films longer than this get the pre-roll cap */
-#define MATRIX_RGB     0   /* H.273: the planes are R, G, B */
-#define MATRIX_BT709   1
-#define RANGE_LIMITED  1
+#define H264_MAX_SIDE 4096
+#define SEGMENT_S     60.0 /* where nobody asked and the film is long */
+#define SEGMENT_MIN_S 10.0
+#define CAPPED_S      600 /* films longer than this get the pre-roll cap */
+#define MATRIX_RGB    0   /* H.273: the planes are R, G, B */
+#define MATRIX_BT709  1
+#define RANGE_LIMITED 1
 
 int plan_container(const char **out, const char *uri, struct err *err)
 {
@@ -52,8 +52,8 @@ static int working_depth(int *out, const struct film *film, const struct job_spe
     else if (strcmp(spec->pix_fmt, "yuv420p10le") == 0)
         *out = 10;
     else
-        return err_set(err, ERR_CONFIG,
-                       "spec.encode.pixFmt: '%s' must be yuv420p or yuv420p10le", spec->pix_fmt);
+        return err_set(err, ERR_CONFIG, "spec.encode.pixFmt: '%s' must be yuv420p or yuv420p10le",
+                       spec->pix_fmt);
     return 0;
 }
 
@@ -122,7 +122,9 @@ static void fill_copies(struct plan *plan, const struct film *film, const char *
             drop(plan, stream, "%s cannot hold it", container);
             continue;
         }
-        *copy = (struct plan_copy){ .stream = i, .type = type, .convert = takes == 'c',
+        *copy = (struct plan_copy){ .stream = i,
+                                    .type = type,
+                                    .convert = takes == 'c',
                                     .packets = film->counts[i].packets,
                                     .bytes = film->counts[i].bytes };
         (void)snprintf(copy->codec, sizeof(copy->codec), "%s", stream->codec);
@@ -168,14 +170,16 @@ static int fill_segments(struct plan *plan, const struct film *film, const struc
     const struct ratio *tb = &film_video(film)->time_base;
     double ticks = segment_seconds(film, spec) * (double)tb->den / (double)tb->num;
     struct plan_cut_opts opts = {
-        .target = ticks < 1 ? 1 : ticks > 1e15 ? (int64_t)1e15 : llrint(ticks),
+        .target = ticks < 1      ? 1
+                  : ticks > 1e15 ? (int64_t)1e15
+                                 : llrint(ticks),
         .window = plan->window,
         .asked = spec->segment_seconds > 0 && !plan->pieces,
         .capped = plan->pieces || duration_s(film) > CAPPED_S,
     };
 
-    if (plan_cut(&plan->segments, &plan->segment_count, film->frames, film->frame_count,
-                 film->end, &opts, err) < 0)
+    if (plan_cut(&plan->segments, &plan->segment_count, film->frames, film->frame_count, film->end,
+                 &opts, err) < 0)
         return -1;
     for (uint32_t i = 0; i < plan->segment_count; i++)
         place_seek(&plan->segments[i], film);
@@ -247,8 +251,8 @@ static void say(struct text *text, const char *fmt, ...)
     va_start(ap, fmt);
     n = vsnprintf(text->out + text->len, text->size - text->len, fmt, ap);
     va_end(ap);
-    text->len = n < 0 || (size_t)n >= text->size - text->len ? text->size - 1
-                                                             : text->len + (size_t)n;
+    text->len =
+        n < 0 || (size_t)n >= text->size - text->len ? text->size - 1 : text->len + (size_t)n;
 }
 
 void plan_warning(char *out, size_t size, const struct film *film, const struct plan *plan)

@@ -165,9 +165,10 @@ static int read_film(struct film *film, struct err *err)
     if (film->packet_count == 0)
         return err_set(err, ERR_INPUT, "%s: its video stream is empty", film->what);
     if (video->width < 2 || video->height < 2)
-        return err_set(err, ERR_INPUT, "%s: its video (%s) does not say how large its pictures "
-                       "are (%dx%d): it cannot be decoded", film->what, video->codec,
-                       video->width, video->height);
+        return err_set(err, ERR_INPUT,
+                       "%s: its video (%s) does not say how large its pictures "
+                       "are (%dx%d): it cannot be decoded",
+                       film->what, video->codec, video->width, video->height);
     return 0;
 }
 

@@ -42,12 +42,12 @@ struct film {
     size_t packet_count, packet_room;
     struct plan_frame *frames; /* owned; ascending pts; dts is the packet's ordinal */
     size_t frame_count;
-    int64_t end; /* of the last frame */
-    size_t untimed;      /* packets that gave a frame but had no pts */
-    size_t shared;       /* frames left out: another has the same pts */
-    size_t undecodable;  /* leading pictures without their references, left out */
+    int64_t end;        /* of the last frame */
+    size_t untimed;     /* packets that gave a frame but had no pts */
+    size_t shared;      /* frames left out: another has the same pts */
+    size_t undecodable; /* leading pictures without their references, left out */
     int jumps;
-    bool decoded;  /* the whole film had to be decoded to learn its frames */
+    bool decoded;   /* the whole film had to be decoded to learn its frames */
     bool restamped; /* packets[].pts are ours, not the file's: only pieces can carry them */
     const volatile sig_atomic_t *should_stop; /* borrowed, or NULL */
     struct report *report;                    /* borrowed, or NULL */

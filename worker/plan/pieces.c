@@ -9,17 +9,17 @@
 #define MAX_OPEN 128 /* pieces that hold one packet: keyframes far apart make many */
 
 struct span {
-    size_t first, last; /* packets, in decode order */
-    int64_t base;       /* no pts of the piece is below it */
-    size_t hidden;      /* packets so far that are not shown */
-    struct store_writer *store; /* owned while open */
+    size_t first, last;               /* packets, in decode order */
+    int64_t base;                     /* no pts of the piece is below it */
+    size_t hidden;                    /* packets so far that are not shown */
+    struct store_writer *store;       /* owned while open */
     struct media_piece_writer *piece; /* owned while open */
 };
 
 struct cutter {
     struct span *spans; /* owned; first ascends */
     uint32_t count;
-    uint32_t next, oldest; /* first not yet opened; first that may be open */
+    uint32_t next, oldest;       /* first not yet opened; first that may be open */
     struct media_source *source; /* borrowed */
 };
 
@@ -60,8 +60,7 @@ static size_t first_packet(const struct film *film, size_t seek)
 
 /* Up to the last packet, in decode order, that is shown before the tail ends, and what belongs to
  * it (second fields). */
-static size_t last_packet(const struct film *film, const struct plan_segment *segment,
-                          size_t first)
+static size_t last_packet(const struct film *film, const struct plan_segment *segment, size_t first)
 {
     size_t last = first;
 
@@ -106,8 +105,7 @@ static int span_open(struct span *span, struct store *store, const char *key,
 
 static int span_finish(struct span *span, struct err *err)
 {
-    if (media_piece_finish(span->piece, err) < 0 ||
-        store_writer_commit(span->store, NULL, err) < 0)
+    if (media_piece_finish(span->piece, err) < 0 || store_writer_commit(span->store, NULL, err) < 0)
         return -1;
     span_close(span);
     return 0;
@@ -168,8 +166,7 @@ static int copy_packets(struct cutter *cutter, const struct job *job, const stru
     for (size_t at = 0; cutter->oldest < cutter->count; at++) {
         AUTO(media_packet) struct media_packet *packet = NULL;
 
-        if (film_check_stop(film, err) < 0 ||
-            media_source_read(cutter->source, &packet, err) < 0)
+        if (film_check_stop(film, err) < 0 || media_source_read(cutter->source, &packet, err) < 0)
             return -1;
         if (!packet)
             return err_set(err, ERR_DEPENDENCY, "the film ended early while it was cut");
@@ -186,8 +183,7 @@ int plan_write_pieces(const struct job *job, const struct film *film, struct pla
                       struct err *err)
 {
     AUTO(media_source) struct media_source *source = NULL;
-    __attribute__((cleanup(cutter_auto_))) struct cutter cutter = { .count =
-                                                                        plan->segment_count };
+    __attribute__((cleanup(cutter_auto_))) struct cutter cutter = { .count = plan->segment_count };
 
     if (film_source(film, &source, err) < 0)
         return -1;

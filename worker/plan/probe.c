@@ -14,8 +14,7 @@ static int write_out(const char *text, struct err *err)
 }
 
 /* What a StereoJob has when nothing is asked for, with this machine's cores as its workers. */
-static int default_spec(struct job_spec **out, const char *uri, const char *output,
-                        struct err *err)
+static int default_spec(struct job_spec **out, const char *uri, const char *output, struct err *err)
 {
     AUTO(cJSON) cJSON *job = cJSON_CreateObject();
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
@@ -84,8 +83,7 @@ static int print_text(const struct film *film, const struct plan *mp4, struct er
     return write_out("", err);
 }
 
-int probe_run(const char *uri, bool json, const volatile sig_atomic_t *should_stop,
-              struct err *err)
+int probe_run(const char *uri, bool json, const volatile sig_atomic_t *should_stop, struct err *err)
 {
     AUTO(film) struct film *film = NULL;
     AUTO(plan) struct plan *mp4 = NULL;

@@ -137,8 +137,8 @@ static cJSON *plan_object(const struct film *film, const struct plan *mp4,
     return obj;
 }
 
-cJSON *probe_document(const struct film *film, const struct plan *mp4,
-                      const struct plan *matroska, double seconds)
+cJSON *probe_document(const struct film *film, const struct plan *mp4, const struct plan *matroska,
+                      double seconds)
 {
     cJSON *doc = cJSON_CreateObject(), *streams;
     char warning[400];
@@ -147,8 +147,7 @@ cJSON *probe_document(const struct film *film, const struct plan *mp4,
     json_add_i64(doc, "size", (int64_t)store_reader_stat(film->reader)->size);
     json_add_str(doc, "digest", film->digest);
     json_add_str(doc, "container", film->format);
-    json_add_str(doc, "read",
-                 film->decoded ? "decoded" : film->indexed ? "index" : "all packets");
+    json_add_str(doc, "read", film->decoded ? "decoded" : film->indexed ? "index" : "all packets");
     json_add_i64(doc, "bytesRead", (int64_t)store_reader_bytes(film->reader));
     json_add_i64(doc, "chapters", film->chapters);
     streams = cJSON_AddArrayToObject(doc, "streams");

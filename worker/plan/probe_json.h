@@ -6,6 +6,6 @@
 #include "worker/plan/draft.h"
 
 /* Everything that probe knows, as one object; caller frees. drafts: for mp4 and for matroska. */
-cJSON *probe_document(const struct film *film, const struct plan *mp4,
-                      const struct plan *matroska, double seconds);
+cJSON *probe_document(const struct film *film, const struct plan *mp4, const struct plan *matroska,
+                      double seconds);
 #endif

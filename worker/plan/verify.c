@@ -37,11 +37,11 @@ static bool is_certain(const struct film *film)
 static int open_decoder(const struct film *film, struct media_source **source,
                         struct media_decoder **decoder, bool ordinals, struct err *err)
 {
-    struct media_decoder_opts opts = { .stream = film->video, .bit_depth = 8,
+    struct media_decoder_opts opts = { .stream = film->video,
+                                       .bit_depth = 8,
                                        .ordinals = ordinals };
 
-    if (film_source(film, source, err) < 0 ||
-        media_decoder_open(decoder, *source, &opts, err) < 0)
+    if (film_source(film, source, err) < 0 || media_decoder_open(decoder, *source, &opts, err) < 0)
         return err_wrap(err, "%s", film->what);
     return 0;
 }

@@ -14,8 +14,7 @@ struct store_ops {
     int (*create)(struct store *store, const char *key, const void *data, size_t len,
                   struct err *err);
     int (*remove)(struct store *store, const char *key, struct err *err);
-    int (*remove_tree)(struct store *store, const char *prefix, const char *keep,
-                       struct err *err);
+    int (*remove_tree)(struct store *store, const char *prefix, const char *keep, struct err *err);
     int (*reader_open)(struct store_reader **out, struct store *store, const char *key,
                        struct err *err);
     int (*writer_open)(struct store_writer **out, struct store *store, const char *key,

@@ -14,8 +14,8 @@ AUTO_DEFINE(hash, struct hash *, hash_free)
 
 static bool is_key_char(char c)
 {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           c == '.' || c == '_' || c == '-';
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
+           c == '_' || c == '-';
 }
 
 /* Parts of key characters between single slashes, none of them "." or "..". */
@@ -210,8 +210,8 @@ int store_writer_write(struct store_writer *writer, const void *data, size_t len
     return 0;
 }
 
-int store_writer_rewrite(struct store_writer *writer, uint64_t offset, const void *data,
-                         size_t len, struct err *err)
+int store_writer_rewrite(struct store_writer *writer, uint64_t offset, const void *data, size_t len,
+                         struct err *err)
 {
     if (offset > writer->size || len > writer->size - offset)
         return err_set(err, ERR_INTERNAL, "rewrite of %zu bytes at %llu passes the end", len,

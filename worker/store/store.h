@@ -69,13 +69,14 @@ int store_writer_open_uri(struct store_writer **out, const char *uri, bool overw
 void store_writer_free(struct store_writer *writer); /* without commit: nothing is left behind */
 AUTO_DEFINE(store_writer, struct store_writer *, store_writer_free)
 int store_writer_write(struct store_writer *writer, const void *data, size_t len, struct err *err);
-int store_writer_rewrite(struct store_writer *writer, uint64_t offset, const void *data,
-                         size_t len, struct err *err);
+int store_writer_rewrite(struct store_writer *writer, uint64_t offset, const void *data, size_t len,
+                         struct err *err);
 /* Reads back what was written, before commit (assembly verifies its file). */
 int store_writer_read(struct store_writer *writer, uint64_t offset, void *out, size_t len,
                       size_t *got, struct err *err);
 uint64_t store_writer_size(const struct store_writer *writer);
 /* Syncs and makes it visible. ERR_CONFLICT when the name exists and may not be replaced.
- * sha256 (may be NULL) is filled unless rewritten; "" for a named output, which has no use for it. */
+ * sha256 (may be NULL) is filled unless rewritten; "" for a named output, which has no use for it.
+ */
 int store_writer_commit(struct store_writer *writer, char sha256[HASH_HEX_SIZE], struct err *err);
 #endif

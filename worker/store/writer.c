@@ -60,8 +60,8 @@ static int writer_write(struct store_writer *base, uint64_t offset, const void *
     struct folder_writer *writer = (struct folder_writer *)base;
 
     for (size_t done = 0; done < len;) {
-        ssize_t n = pwrite(writer->fd, (const char *)data + done, len - done,
-                           (off_t)(offset + done));
+        ssize_t n =
+            pwrite(writer->fd, (const char *)data + done, len - done, (off_t)(offset + done));
 
         if (n < 0 && errno != EINTR)
             return fail(err, errno, writer->path);
@@ -198,8 +198,7 @@ static int open_aside(struct folder_writer *writer, struct err *err)
     return 0;
 }
 
-int folder_writer_open(struct store_writer **out, const char *path, bool overwrite,
-                       struct err *err)
+int folder_writer_open(struct store_writer **out, const char *path, bool overwrite, struct err *err)
 {
     AUTO(store_writer) struct store_writer *base = NULL;
     struct folder_writer *writer = xcalloc(1, sizeof(*writer));

@@ -51,8 +51,8 @@ static double shell(struct handmade *made, const char *command)
     return (double)(clock_mono_us() - start) / 1e6;
 }
 
-/* Against cp of the same bytes, both until they are on the disk, turn about. CPU seconds as well: on
- * a busy machine they say more. */
+/* Against cp of the same bytes, both until they are on the disk, turn about. CPU seconds as well:
+ * on a busy machine they say more. */
 static void measure(struct handmade *made)
 {
     for (int i = 0; i < 5; i++) {
@@ -70,8 +70,8 @@ static void measure(struct handmade *made)
         process = cpu(CLOCK_PROCESS_CPUTIME_ID);
         join = run(made, &record);
         (void)printf("cp %.2f s (cpu %.2f), with sync %.2f; assembly %.2f (cpu %.2f, main thread "
-                     "%.2f): %.2f of cp, %.2f with sync\n", copy, copy_cpu, copy + sync, join,
-                     cpu(CLOCK_PROCESS_CPUTIME_ID) - process,
+                     "%.2f): %.2f of cp, %.2f with sync\n",
+                     copy, copy_cpu, copy + sync, join, cpu(CLOCK_PROCESS_CPUTIME_ID) - process,
                      cpu(CLOCK_THREAD_CPUTIME_ID) - thread, copy / join, (copy + sync) / join);
     }
 }

@@ -145,8 +145,8 @@ static void plan_video(struct plan_video *video, const struct media_stream *stre
     video->chroma_location = stream->chroma_location;
 }
 
-static void plan_copies(struct plan *plan, struct media_source *source,
-                        const struct counts *counts, const char *container, int64_t uncounted)
+static void plan_copies(struct plan *plan, struct media_source *source, const struct counts *counts,
+                        const char *container, int64_t uncounted)
 {
     plan->copies = xcalloc((size_t)media_source_streams(source), sizeof(*plan->copies));
     for (int i = 0; i < media_source_streams(source); i++) {
@@ -206,7 +206,8 @@ static void paint(struct media_frame *frame, int64_t n, bool large)
     uint32_t seed = (uint32_t)n + 1;
 
     for (int p = 0; p < 3; p++) {
-        int w = p ? (image.width + 1) / 2 : image.width, h = p ? (image.height + 1) / 2 : image.height;
+        int w = p ? (image.width + 1) / 2 : image.width,
+            h = p ? (image.height + 1) / 2 : image.height;
 
         for (int y = 0; y < h; y++)
             for (int x = 0; x < w; x++) {
@@ -241,9 +242,9 @@ static void encode(struct handmade *made, const int64_t *pts, int64_t frames,
     for (int64_t i = 0; i < frames; i++) {
         AUTO(media_frame) struct media_frame *frame = NULL;
 
-        CHECK_OK(media_frame_new(&frame, made->plan->packed_width, made->plan->packed_height, 8,
-                                 &err),
-                 err);
+        CHECK_OK(
+            media_frame_new(&frame, made->plan->packed_width, made->plan->packed_height, 8, &err),
+            err);
         paint(frame, pts[i], made->large);
         media_frame_set_pts(frame, pts[i]);
         CHECK_OK(media_encoder_send(encoder, frame, &err), err);
@@ -271,15 +272,22 @@ static void make_segment(struct handmade *made, uint32_t index, const int64_t *p
     const struct plan *plan = made->plan;
     const struct plan_segment *segment = &plan->segments[index];
     struct media_encoder_opts opts = {
-        .codec = plan->codec, .preset = made->large ? "ultrafast" : "veryfast",
-        .crf = made->large ? 10 : 30, .bit_depth = 8,
-        .width = plan->packed_width, .height = plan->packed_height,
-        .sar = media_packed_sar(made->spec.layout, plan->video.sar), .video = &plan->video,
+        .codec = plan->codec,
+        .preset = made->large ? "ultrafast" : "veryfast",
+        .crf = made->large ? 10 : 30,
+        .bit_depth = 8,
+        .width = plan->packed_width,
+        .height = plan->packed_height,
+        .sar = media_packed_sar(made->spec.layout, plan->video.sar),
+        .video = &plan->video,
         .layout = made->spec.layout,
     };
-    struct record record = { .id = { STAGE_CONVERT, index, 0, 0 }, .frames = segment->frames,
-                             .start_pts = segment->start_pts, .end_pts = segment->end_pts,
-                             .time_base = plan->video.time_base, .pts_crc = segment->pts_crc };
+    struct record record = { .id = { STAGE_CONVERT, index, 0, 0 },
+                             .frames = segment->frames,
+                             .start_pts = segment->start_pts,
+                             .end_pts = segment->end_pts,
+                             .time_base = plan->video.time_base,
+                             .pts_crc = segment->pts_crc };
     struct encoder_facts facts = { 0 };
     struct err err;
 
@@ -287,8 +295,8 @@ static void make_segment(struct handmade *made, uint32_t index, const int64_t *p
     name_segment(record.object, &record.id);
     CHECK_OK(media_encoder_open(&encoder, &opts, &err), err);
     CHECK_OK(store_writer_open(&file, made->job.store, record.object, &err), err);
-    CHECK_OK(segment_writer_open(&writer, file, encoder, plan->video.time_base,
-                                 segment->start_pts, &err),
+    CHECK_OK(segment_writer_open(&writer, file, encoder, plan->video.time_base, segment->start_pts,
+                                 &err),
              err);
     encode(made, pts, segment->frames, encoder, writer);
     CHECK_OK(segment_writer_finish(writer, &err), err);
@@ -320,8 +328,8 @@ static void make_nasty(const struct handmade *made)
 
 void handmade_make(struct handmade *made, const struct handmade_opts *opts)
 {
-    AUTO_FREE char *command = xasprintf("ffmpeg -hide_banner -nostdin -y %s %s", opts->ffmpeg,
-                                        opts->source);
+    AUTO_FREE char *command =
+        xasprintf("ffmpeg -hide_banner -nostdin -y %s %s", opts->ffmpeg, opts->source);
     AUTO_FREE char *text = NULL;
     int64_t at = 0;
     struct err err;

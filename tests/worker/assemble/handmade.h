@@ -11,14 +11,14 @@
 #include "worker/media/source.h"
 
 struct handmade_opts {
-    const char *ffmpeg;    /* arguments of the tool up to the file name */
-    const char *source;    /* "in.mkv" */
-    const char *output;    /* "out.mp4" */
+    const char *ffmpeg; /* arguments of the tool up to the file name */
+    const char *source; /* "in.mkv" */
+    const char *output; /* "out.mp4" */
     uint32_t segments;
     enum layout layout;
-    const char *codec;     /* NULL: libx264 */
-    int64_t uncounted;     /* != 0: the plan does not know the packet counts of copied streams */
-    bool large;            /* noise at a high bit rate, for measuring */
+    const char *codec; /* NULL: libx264 */
+    int64_t uncounted; /* != 0: the plan does not know the packet counts of copied streams */
+    bool large;        /* noise at a high bit rate, for measuring */
 };
 
 struct handmade {

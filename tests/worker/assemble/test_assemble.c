@@ -17,41 +17,52 @@ static const struct row {
 } rows[] = {
     { "one segment, mp4 to mp4",
       { PICTURE SOUND "-map 0 -map 1 -map 2 " X264 "-c:a aac", "in.mp4", "out.mp4", 1,
-        LAYOUT_FULL_SBS, NULL, 0, false }, { 1, 12800 } },
+        LAYOUT_FULL_SBS, NULL, 0, false },
+      { 1, 12800 } },
     { "seven segments, two sounds, mkv to mp4",
       { PICTURE SOUND "-map 0 -map 1 -map 2 " X264 "-c:a:0 aac -c:a:1 ac3", "in.mkv", "out.mp4", 7,
-        LAYOUT_FULL_SBS, NULL, 0, false }, { 1, 1000 } },
+        LAYOUT_FULL_SBS, NULL, 0, false },
+      { 1, 1000 } },
     { "variable rate with B frames, mp4 to mp4",
-      { PICTURE SOUND "-map 0 -map 1 " X264 VFR "-c:a aac", "in.mp4", "out.mp4", 3,
-        LAYOUT_HALF_SBS, NULL, 0, false }, { 1, 12800 } },
+      { PICTURE SOUND "-map 0 -map 1 " X264 VFR "-c:a aac", "in.mp4", "out.mp4", 3, LAYOUT_HALF_SBS,
+        NULL, 0, false },
+      { 1, 12800 } },
     { "variable rate, mp4 to mkv",
-      { PICTURE SOUND "-map 0 -map 1 " X264 VFR "-c:a aac", "in.mp4", "out.mkv", 3,
-        LAYOUT_FULL_TB, NULL, 0, false }, { 1, 1000 } },
+      { PICTURE SOUND "-map 0 -map 1 " X264 VFR "-c:a aac", "in.mp4", "out.mkv", 3, LAYOUT_FULL_TB,
+        NULL, 0, false },
+      { 1, 1000 } },
     { "mov with pcm",
       { PICTURE SOUND "-map 0 -map 1 " X264 "-c:a pcm_s16le", "in.mov", "out.mov", 2,
-        LAYOUT_HALF_TB, NULL, 0, false }, { 1, 12800 } },
+        LAYOUT_HALF_TB, NULL, 0, false },
+      { 1, 12800 } },
     { "no sound, one eye, hevc",
-      { PICTURE X264, "in.mp4", "out.mp4", 2, LAYOUT_LEFT, "libx265", 0, false }, { 1, 12800 } },
+      { PICTURE X264, "in.mp4", "out.mp4", 2, LAYOUT_LEFT, "libx265", 0, false },
+      { 1, 12800 } },
     { "transport stream to mp4",
       { PICTURE SOUND "-map 0 -map 1 " X264 "-c:a aac", "in.ts", "out.mp4", 3, LAYOUT_FULL_SBS,
-        NULL, 0, false }, { 1, 90000 } },
+        NULL, 0, false },
+      { 1, 90000 } },
     { "transport stream to mkv",
       { PICTURE SOUND "-map 0 -map 1 " X264 "-c:a aac", "in.ts", "out.mkv", 3, LAYOUT_FULL_SBS,
-        NULL, 0, false }, { 1, 1000 } },
+        NULL, 0, false },
+      { 1, 1000 } },
     { "frames that start late",
       { "-itsoffset 1.5 " PICTURE SOUND "-map 0 -map 1 " X264 "-c:a aac", "in.mp4", "out.mp4", 2,
-        LAYOUT_FULL_SBS, NULL, 0, false }, { 1, 12800 } },
+        LAYOUT_FULL_SBS, NULL, 0, false },
+      { 1, 12800 } },
     { "all that makes a moov large",
       { "-f lavfi -i testsrc2=s=64x64:r=50:d=60 -f lavfi -i anoisesrc=d=60 -i nasty.srt "
-        "-i nasty.ffmeta -map 0 -map 1 -map 1 -map 1 -map 2 -map 2 -map_metadata 3 "
-        X264 "-x264-params keyint=2:bframes=1 "
+        "-i nasty.ffmeta -map 0 -map 1 -map 1 -map 1 -map 2 -map 2 -map_metadata 3 " X264
+        "-x264-params keyint=2:bframes=1 "
         "-vf setpts='PTS+mod(N\\,3)*0.3/(50*TB)' -fps_mode passthrough -enc_time_base 1/90000 "
         "-video_track_timescale 90000 "
-        "-c:a libopus -b:a 64k -frame_duration 2.5 -c:s mov_text", "in.mp4", "out.mp4", 5,
-        LAYOUT_FULL_SBS, NULL, 0, false }, { 1, 90000 } },
+        "-c:a libopus -b:a 64k -frame_duration 2.5 -c:s mov_text",
+        "in.mp4", "out.mp4", 5, LAYOUT_FULL_SBS, NULL, 0, false },
+      { 1, 90000 } },
     { "packets that the plan could not count",
       { PICTURE SOUND "-map 0 -map 1 -map 2 " X264 "-c:a aac", "in.mkv", "out.mp4", 2,
-        LAYOUT_FULL_SBS, NULL, 1, false }, { 1, 1000 } },
+        LAYOUT_FULL_SBS, NULL, 1, false },
+      { 1, 1000 } },
 };
 
 /* mp4 and mov: the moov stands before the media, and what was kept free for it is of its size (a
@@ -116,7 +127,8 @@ static void assembles_what_was_converted(void **state)
         CHECK_INT(rows[i].name, clock.den, rows[i].clock.den);
         CHECK_INT("ffmpeg decodes it without a word",
                   handmade_shell(&made, "test -z \"$(ffmpeg -nostdin -v warning -i out.* -map 0:v "
-                                        "-map 0:a? -f null - 2>&1 | tee warnings)\""), 0);
+                                        "-map 0:a? -f null - 2>&1 | tee warnings)\""),
+                  0);
         CHECK_INT("sha256",
                   handmade_shell(&made, "grep -q $(sha256sum out.* | cut -c1-64) work/" DONE_KEY),
                   0);
@@ -125,7 +137,13 @@ static void assembles_what_was_converted(void **state)
 }
 
 static const struct handmade_opts small = { PICTURE SOUND "-map 0 -map 1 " X264 "-c:a aac",
-                                            "in.mp4", "out.mp4", 3, LAYOUT_FULL_SBS, NULL, 0, false };
+                                            "in.mp4",
+                                            "out.mp4",
+                                            3,
+                                            LAYOUT_FULL_SBS,
+                                            NULL,
+                                            0,
+                                            false };
 
 static void a_missing_record_is_waited_for(void **state)
 {
@@ -266,13 +284,15 @@ static void its_own_output_is_recognised(void **state)
     (void)state;
     handmade_make(&made, &small);
     CHECK_OK(assemble_run(&made.job, &first, &err), err);
-    CHECK_INT("mark", handmade_shell(&made, "stat -c '%i %y' out.mp4 > was; rm -r work/segments"), 0);
+    CHECK_INT("mark", handmade_shell(&made, "stat -c '%i %y' out.mp4 > was; rm -r work/segments"),
+              0);
     CHECK_OK(assemble_run(&made.job, &again, &err), err);
     CHECK_STR("sha256", again.sha256, first.sha256);
     CHECK_INT("bytes", again.bytes, first.bytes);
     CHECK_INT("frames", again.frames, first.frames);
     CHECK_INT("untouched", handmade_shell(&made, "stat -c '%i %y' out.mp4 | cmp - was"), 0);
-    CHECK_INT("spoil", handmade_shell(&made, "printf x | dd of=out.mp4 bs=1 seek=3000 conv=notrunc"), 0);
+    CHECK_INT("spoil",
+              handmade_shell(&made, "printf x | dd of=out.mp4 bs=1 seek=3000 conv=notrunc"), 0);
     CHECK_ERR(assemble_run(&made.job, &again, &err), err, ERR_CONFIG);
     handmade_clear(&made);
 }
@@ -306,7 +326,8 @@ static void a_changed_source_is_refused(void **state)
 
     (void)state;
     handmade_make(&made, &small);
-    CHECK_INT("change", handmade_shell(&made, "printf x | dd of=in.mp4 bs=1 seek=40 conv=notrunc"), 0);
+    CHECK_INT("change", handmade_shell(&made, "printf x | dd of=in.mp4 bs=1 seek=40 conv=notrunc"),
+              0);
     CHECK_ERR(assemble_run(&made.job, &record, &err), err, ERR_INPUT);
     CHECK_HAS("says", err.msg, "changed");
     handmade_clear(&made);

@@ -65,8 +65,7 @@ static void every_joint_is_covered(void **state)
         for (size_t i = 0; i < count; i++) {
             assert_true(windows[i].count > 0);
             assert_true(windows[i].first + windows[i].count <= total);
-            assert_true(i == 0 ||
-                        windows[i].first >= windows[i - 1].first + windows[i - 1].count);
+            assert_true(i == 0 || windows[i].first >= windows[i - 1].first + windows[i - 1].count);
         }
         for (int i = 0; i + 1 < segments; i++) {
             at += sizes[i];

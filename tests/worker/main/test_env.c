@@ -6,9 +6,9 @@
 #define SPEC "{\"source\":{\"uri\":\"/in.mp4\"},\"output\":{\"uri\":\"/out.mp4\"}}"
 
 static const char *const names[] = {
-    ENV_JOB_NAME,  ENV_JOB_UID,        ENV_SPEC,        ENV_INDEX,           ENV_EPOCH,
-    ENV_ATTEMPT,   ENV_WORK_URI,       ENV_BUILD,       ENV_TRACK_URL,       ENV_TRACK_PASSWORD,
-    ENV_TRACK_TOKEN, ENV_TERMINATION_LOG, ENV_SCRATCH,  ENV_BEAT_MS,
+    ENV_JOB_NAME,    ENV_JOB_UID,         ENV_SPEC,    ENV_INDEX,     ENV_EPOCH,
+    ENV_ATTEMPT,     ENV_WORK_URI,        ENV_BUILD,   ENV_TRACK_URL, ENV_TRACK_PASSWORD,
+    ENV_TRACK_TOKEN, ENV_TERMINATION_LOG, ENV_SCRATCH, ENV_BEAT_MS,
 };
 
 struct orders {
@@ -65,10 +65,17 @@ static void the_least_is_enough(void **state)
 static void all_problems_are_told_at_once(void **state)
 {
     static const char *const want[] = {
-        ENV_JOB_NAME ": is not set", ENV_JOB_UID ": is longer", ENV_INDEX ": is not set",
-        ENV_EPOCH ": '-1' is not",   ENV_ATTEMPT ": '1x' is",   ENV_SPEC ": ",
-        ENV_WORK_URI ": is not set", ENV_SCRATCH ": 'here' is", ENV_BUILD ": the job was planned",
-        ENV_TRACK_TOKEN ": is not hex", ENV_BEAT_MS ": '' is",
+        ENV_JOB_NAME ": is not set",
+        ENV_JOB_UID ": is longer",
+        ENV_INDEX ": is not set",
+        ENV_EPOCH ": '-1' is not",
+        ENV_ATTEMPT ": '1x' is",
+        ENV_SPEC ": ",
+        ENV_WORK_URI ": is not set",
+        ENV_SCRATCH ": 'here' is",
+        ENV_BUILD ": the job was planned",
+        ENV_TRACK_TOKEN ": is not hex",
+        ENV_BEAT_MS ": '' is",
     };
     struct orders *orders = *state;
 
@@ -129,8 +136,9 @@ static void our_own_build_is_ours(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        T(the_least_is_enough),      T(all_problems_are_told_at_once),
-        T(secrets_leave_the_environment), T(tracking_needs_a_token), T(our_own_build_is_ours),
+        T(the_least_is_enough),           T(all_problems_are_told_at_once),
+        T(secrets_leave_the_environment), T(tracking_needs_a_token),
+        T(our_own_build_is_ours),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

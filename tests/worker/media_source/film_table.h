@@ -11,10 +11,10 @@ enum seen { INDEX, FULL, DECODED };
 
 struct film_row {
     const char *name;
-    enum seen seen;   /* how plan has to learn its frames */
-    bool pieces;      /* it cannot be sought */
-    bool unlike_tool; /* ffprobe names other times (says why below); they are not compared */
-    int frames;       /* 0: as many as ffprobe lists */
+    enum seen seen;      /* how plan has to learn its frames */
+    bool pieces;         /* it cannot be sought */
+    bool unlike_tool;    /* ffprobe names other times (says why below); they are not compared */
+    int frames;          /* 0: as many as ffprobe lists */
     const char *options; /* of ffprobe */
 };
 

@@ -215,7 +215,8 @@ static int run(const struct film_row *rows, size_t count, const char *only)
     for (size_t i = 0; i < count; i++) {
         if (only && strcmp(only, rows[i].name) != 0)
             continue;
-        tests[n++] = (struct CMUnitTest){ .name = rows[i].name, .test_func = check_film,
+        tests[n++] = (struct CMUnitTest){ .name = rows[i].name,
+                                          .test_func = check_film,
                                           .initial_state = (void *)&rows[i] };
     }
     return _cmocka_run_group_tests("films", tests, n, NULL, NULL);

@@ -136,7 +136,8 @@ int main(void)
 
     media_quiet();
     for (size_t i = 0; i < COUNT(rows); i++)
-        tests[i + 1] = (struct CMUnitTest){ .name = rows[i].name, .test_func = check_pixels,
+        tests[i + 1] = (struct CMUnitTest){ .name = rows[i].name,
+                                            .test_func = check_pixels,
                                             .initial_state = (void *)&rows[i] };
     return _cmocka_run_group_tests("pixels", tests, COUNT(tests), NULL, NULL);
 }

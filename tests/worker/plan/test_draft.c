@@ -25,16 +25,21 @@ static struct film *table_film(size_t frames, size_t gop, int width, int height)
     film->stream_count = 1;
     film->streams = xcalloc(8, sizeof(*film->streams));
     film->counts = xcalloc(8, sizeof(*film->counts));
-    film->streams[0] = (struct media_stream){ .type = 'v', .codec = "h264", .width = width,
-                                              .height = height, .bit_depth = 8,
-                                              .pix_fmt = "yuv420p", .color_space = 1,
-                                              .time_base = { 1, 1000 }, .sar = { 1, 1 },
+    film->streams[0] = (struct media_stream){ .type = 'v',
+                                              .codec = "h264",
+                                              .width = width,
+                                              .height = height,
+                                              .bit_depth = 8,
+                                              .pix_fmt = "yuv420p",
+                                              .color_space = 1,
+                                              .time_base = { 1, 1000 },
+                                              .sar = { 1, 1 },
                                               .frame_rate = { 25, 1 } };
     film->packets = xcalloc(frames, sizeof(*film->packets));
     film->packet_count = film->packet_room = frames;
     for (size_t i = 0; i < frames; i++)
-        film->packets[i] = (struct film_packet){ (int64_t)i * 40, (int64_t)i * 40, 40,
-                                                 i % gop == 0, true };
+        film->packets[i] =
+            (struct film_packet){ (int64_t)i * 40, (int64_t)i * 40, 40, i % gop == 0, true };
     CHECK_OK(film_build_frames(film, &err), err);
     return film;
 }
@@ -222,9 +227,10 @@ static void outputs_have_known_endings(void **state)
     static const struct {
         const char *uri, *want;
     } rows[] = {
-        { "a.mp4", "mp4" },      { "/x/b.MKV", "matroska" }, { "file:///c.mov", "mov" },
-        { "a.m4v", "mp4" },      { ".mp4", NULL },           { "a.avi", NULL },
-        { "a.mp4/x", NULL },     { "mkv", NULL },
+        { "a.mp4", "mp4" },         { "/x/b.MKV", "matroska" },
+        { "file:///c.mov", "mov" }, { "a.m4v", "mp4" },
+        { ".mp4", NULL },           { "a.avi", NULL },
+        { "a.mp4/x", NULL },        { "mkv", NULL },
     };
 
     (void)state;
@@ -290,17 +296,18 @@ struct packet_row {
 static void a_clock_that_jumps_goes_on(void **state)
 {
     static const struct packet_row rows[] = {
-        { 0, 900000, 900000 }, { 1, 900100, 900100 }, { 0, 903600, 903600 },
-        { 0, 90000, 907200 },   /* the clock starts again */
-        { 1, 902020, 902020 },  /* sound of before comes late */
-        { 0, 93600, 910800 },   { 1, 90100, 907300 }, { 0, 97200, 914400 },
-        { 2, 5, 817205 },       /* data never decides */
-        { 0, 97100, 914300 },   /* rounding is no jump */
-        { 0, 2000000, 917900 }, /* 21 s on is one */
+        { 0, 900000, 900000 },  { 1, 900100, 900100 },
+        { 0, 903600, 903600 },  { 0, 90000, 907200 }, /* the clock starts again */
+        { 1, 902020, 902020 },                        /* sound of before comes late */
+        { 0, 93600, 910800 },   { 1, 90100, 907300 },
+        { 0, 97200, 914400 },   { 2, 5, 817205 }, /* data never decides */
+        { 0, 97100, 914300 },                     /* rounding is no jump */
+        { 0, 2000000, 917900 },                   /* 21 s on is one */
     };
     struct media_timeline_stream streams[3] = { { .leads = true }, { .leads = true } };
-    struct media_timeline timeline = { .streams = streams, .count = 3, .back_limit = 45000,
-                                       .on_limit = 900000 };
+    struct media_timeline timeline = {
+        .streams = streams, .count = 3, .back_limit = 45000, .on_limit = 900000
+    };
 
     (void)state;
     for (size_t i = 0; i < COUNT(rows); i++) {
@@ -341,16 +348,57 @@ static void boxes_of(const char *data, size_t len, size_t want, const char *name
 static void media_boxes_are_found(void **state)
 {
     (void)state;
-    BOXES("\0\0\0\x10" "ftypisom...." "\0\0\0\x0c" "mdatDATA" "\0\0\0\x08" "moov", 1, "plain");
-    BOXES("\0\0\0\x08" "moov" "\0\0\0\x0c" "mdatDATA" "\0\0\0\x0c" "mdatDATA", 2, "two");
-    BOXES("\0\0\0\x08" "moov" "\0\0\0\0" "mdatto the end", 1, "without end");
-    BOXES("\0\0\0\x08" "moov" "\0\0\0\x01" "mdat\0\0\0\0\0\0\0\x14" "DATA", 1, "64 bit");
-    BOXES("\0\0\0\x08" "moov" "\xff\xff\xff\xff" "mdatcut off", 1, "cut off");
-    BOXES("\0\0\0\x08" "moov" "\0\0\0\x01" "mdat\xff\xff\xff\xff\xff\xff\xff\xff" "x", 1,
-          "absurd");
-    BOXES("\0\0\0\x08" "moov" "\0\0\0\x08" "moof" "\0\0\0\x0c" "mdatDATA", 0, "fragmented");
-    BOXES("\0\0\0\x0c" "mdatDATA", 0, "no moov");
-    BOXES("\0\0\0\x08" "moov" "\0\0\0\x03" "mdat", 0, "size below its head");
+    BOXES("\0\0\0\x10"
+          "ftypisom...."
+          "\0\0\0\x0c"
+          "mdatDATA"
+          "\0\0\0\x08"
+          "moov",
+          1, "plain");
+    BOXES("\0\0\0\x08"
+          "moov"
+          "\0\0\0\x0c"
+          "mdatDATA"
+          "\0\0\0\x0c"
+          "mdatDATA",
+          2, "two");
+    BOXES("\0\0\0\x08"
+          "moov"
+          "\0\0\0\0"
+          "mdatto the end",
+          1, "without end");
+    BOXES("\0\0\0\x08"
+          "moov"
+          "\0\0\0\x01"
+          "mdat\0\0\0\0\0\0\0\x14"
+          "DATA",
+          1, "64 bit");
+    BOXES("\0\0\0\x08"
+          "moov"
+          "\xff\xff\xff\xff"
+          "mdatcut off",
+          1, "cut off");
+    BOXES("\0\0\0\x08"
+          "moov"
+          "\0\0\0\x01"
+          "mdat\xff\xff\xff\xff\xff\xff\xff\xff"
+          "x",
+          1, "absurd");
+    BOXES("\0\0\0\x08"
+          "moov"
+          "\0\0\0\x08"
+          "moof"
+          "\0\0\0\x0c"
+          "mdatDATA",
+          0, "fragmented");
+    BOXES("\0\0\0\x0c"
+          "mdatDATA",
+          0, "no moov");
+    BOXES("\0\0\0\x08"
+          "moov"
+          "\0\0\0\x03"
+          "mdat",
+          0, "size below its head");
     BOXES("RIFF\0\0\0\0AVI LIST", 0, "no MP4");
     BOXES("", 0, "empty");
     BOXES("abc", 0, "three bytes");

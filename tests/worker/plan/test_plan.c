@@ -181,7 +181,8 @@ static void media_bytes_are_not_looked_at(void **state)
         at += (size_t)(uint8_t)data[at + 2] << 8 | (uint8_t)data[at + 3];
     memset(data + at + 8, 0xa5,
            ((size_t)(uint8_t)data[at + 1] << 16 | (size_t)(uint8_t)data[at + 2] << 8 |
-            (uint8_t)data[at + 3]) - 8);
+            (uint8_t)data[at + 3]) -
+               8);
     path = put(world, "blank.mp4", data, len);
     film_path(good_path, "h264.mp4");
     opts.uri = good_path;
@@ -206,7 +207,10 @@ static void what_is_no_film_is_refused(void **state)
         { "list.m3u8", "#EXTM3U\n#EXT-X-VERSION:3\n#EXTINF:5,\n/etc/passwd\n#EXT-X-ENDLIST\n",
           ERR_INPUT, "not a film" },
         { "list.ffconcat", "ffconcat version 1.0\nfile '/etc/passwd'\n", ERR_INPUT, "not a film" },
-        { "half.mp4", "\0\0\0\x14" "ftypisom\0\0\2\0isom", ERR_INPUT, "film" },
+        { "half.mp4",
+          "\0\0\0\x14"
+          "ftypisom\0\0\2\0isom",
+          ERR_INPUT, "film" },
     };
     struct world *world = *state;
     struct record record;
@@ -231,8 +235,8 @@ static void sound_alone_is_no_film(void **state)
 {
     struct world *world = *state;
     AUTO_FREE char *path = xasprintf("%s/sound.mp4", world->root);
-    AUTO_FREE char *command = xasprintf("ffmpeg -v error -nostdin -f lavfi -i sine=duration=1 %s",
-                                        path);
+    AUTO_FREE char *command =
+        xasprintf("ffmpeg -v error -nostdin -f lavfi -i sine=duration=1 %s", path);
     struct record record;
     struct err err;
 

@@ -17,8 +17,8 @@
 
 #define RACERS 8
 
-/* The store lies deep in the test's own folder: were "../.." let through by mistake, removing it must
- * not reach anybody else's files. */
+/* The store lies deep in the test's own folder: were "../.." let through by mistake, removing it
+ * must not reach anybody else's files. */
 struct world {
     char top[32], root[96];
     struct store *store;
@@ -79,9 +79,8 @@ static char *get(const struct world *world, const char *key)
 static void keys_stay_inside(void **state)
 {
     static const char *const bad[] = {
-        "",    "/",      "/etc/passwd", "..",   "../x",  "a/../b", "a/..", "./a", ".",
-        "a//", "a//b",   "a/",          "a b",  "a\nb",  "a\\b",   "a/./b", "%2e%2e/x",
-        "a:b", "a\200b", "*",
+        "",     "/",  "/etc/passwd", "..",   "../x", "a/../b", "a/..",     "./a", ".",      "a//",
+        "a//b", "a/", "a b",         "a\nb", "a\\b", "a/./b",  "%2e%2e/x", "a:b", "a\200b", "*",
     };
     const struct world *world = *state;
     struct err err;
