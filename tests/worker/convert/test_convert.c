@@ -337,7 +337,7 @@ static void a_depth_film_is_followed_by_time(void **state)
     world.job.spec->depth_uri =
         world_make_film(&world, "depth.mkv",
                         RAMP("25") "-c:v libx264 -crf 1 -g 33 -bf 2 -pix_fmt "
-                                   "yuv420p");
+                                   "yuv420p -output_ts_offset 3");
     one = convert_all(&world, "depth", 100, 1, &one_count);
     many = convert_all(&world, "depth", 0.6, 0, &many_count);
     CHECK_INT("depth", one_count, 100);
@@ -360,6 +360,12 @@ static void a_depth_film_that_does_not_fit_is_refused(void **state)
     } bad[] = {
         { "shorter", RAMP("25") "-c:v libx264 -frames:v 90", "has 90 frames, the film has 100" },
         { "other rate", RAMP("30") "-c:v libx264 -g 10", "no frame at 0.040 s" },
+        { "one frame is missing",
+          "-f lavfi -i "
+          "color=black:size=160x96:rate=25:duration=4.2,format=yuv420p,\"select=not(eq(n\\\\,50))"
+          "\" "
+          "-fps_mode passthrough -c:v libx264 -g 10",
+          "no frame at 2.000 s" },
         { "not a film", "-f lavfi -i sine=duration=4", "no video stream" },
     };
     struct world world;
