@@ -71,9 +71,10 @@ static int print_text(const struct film *film, const struct plan *mp4, struct er
                  : film->indexed ? "read from its index"
                                  : "read in full");
     print_streams(film);
-    (void)printf("would become: %dx%d %s, %d bit, in %u segments%s, about %llu MiB a worker\n",
+    (void)printf("would become: %dx%d %s, %d bit, in %u segment%s%s, about %llu MiB a worker\n",
                  mp4->packed_width, mp4->packed_height, mp4->codec, mp4->video.bit_depth,
-                 mp4->segment_count, mp4->pieces ? " cut out first" : "",
+                 mp4->segment_count, mp4->segment_count == 1 ? "" : "s",
+                 mp4->pieces ? " cut out first" : "",
                  (unsigned long long)(mp4->memory_bytes >> 20));
     for (size_t i = 0; i < mp4->dropped_count; i++)
         (void)printf("not in an MP4: %s\n", mp4->dropped[i]);
