@@ -35,6 +35,19 @@ void film_make(struct film *film, int width, int height, int bit_depth, int fram
     }
 }
 
+void film_make_nervous(struct film *film, int frames, uint32_t seed)
+{
+    *film =
+        (struct film){ .width = 24, .height = 16, .bit_depth = 8, .frames = frames, .seed = seed };
+    for (int t = 1; t < frames; t++) {
+        int step = (int)(mix(seed, (uint32_t)t) % 64);
+
+        step = mix(seed, (uint32_t)t) % 3 == 0 ? step : step / 8;
+        film->light[t] = (film->light[t - 1] + step) % 128;
+        film->shot[t] = (int)(mix(seed, (uint32_t)t) >> 9) % 9 == 0 ? t : film->shot[t - 1];
+    }
+}
+
 static int luma_of(const struct film *film, int t, int x, int y)
 {
     uint32_t look = mix(film->seed, (uint32_t)film->shot[t]);

@@ -19,6 +19,8 @@ struct film {
 
 /* Shots of random lengths, many of one frame to a few; flashes and fades. */
 void film_make(struct film *film, int width, int height, int bit_depth, int frames, uint32_t seed);
+/* Steps of light of any size from frame to frame, so that it is often close what is a cut. */
+void film_make_nervous(struct film *film, int frames, uint32_t seed);
 /* Caller frees by film_frame_free. Rows are padded. */
 struct image *film_frame(const struct film *film, int t);
 void film_frame_free(struct image *frame);

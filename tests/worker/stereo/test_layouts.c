@@ -156,11 +156,50 @@ static void the_depth_layout_shows_depth_as_video(void **state)
     }
 }
 
+static double lerp(const struct plane16 *depth, double x, double y)
+{
+    int x0, y0, x1, y1;
+
+    x = x < 0 ? 0 : x > depth->width - 1 ? depth->width - 1 : x;
+    y = y < 0 ? 0 : y > depth->height - 1 ? depth->height - 1 : y;
+    x0 = (int)x, y0 = (int)y;
+    x1 = clamp(x0 + 1, depth->width - 1), y1 = clamp(y0 + 1, depth->height - 1);
+    x -= x0, y -= y0;
+    return (1 - y) * ((1 - x) * *depth_at(depth, x0, y0) + x * *depth_at(depth, x1, y0)) +
+           y * ((1 - x) * *depth_at(depth, x0, y1) + x * *depth_at(depth, x1, y1));
+}
+
+/* Depth of more than half the size is not snapped. */
+static void depth_is_scaled_bilinearly(void **state)
+{
+    struct fixture f = fixture_new(96, 54, 10);
+    struct image *out;
+
+    (void)state;
+    depth_release(f.depth);
+    f.depth = depth_new(61, 33, 0);
+    for (int y = 0; y < 33; y++)
+        for (int x = 0; x < 61; x++)
+            *depth_at(f.depth, x, y) = (uint16_t)(x * y * 7919);
+    out = made(&f, LAYOUT_DEPTH);
+    for (int y = 0; y < 54; y++)
+        for (int x = 0; x < 96; x++) {
+            double want = lerp(f.depth, (x + .5) * 61 / 96 - .5, (y + .5) * 33 / 54 - .5);
+            double got = (picture_get(out, 0, x, y) - 64) * 65535. / 876;
+
+            if (want - got > 600 || got - want > 600)
+                fail_msg("%d,%d is %.0f, want %.0f", x, y, got, want);
+        }
+    picture_free(out);
+    fixture_clear(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(full_layouts_hold_both_eyes),
         cmocka_unit_test(half_layouts_hold_both_eyes_low_passed),
+        cmocka_unit_test(depth_is_scaled_bilinearly),
         cmocka_unit_test(the_depth_layout_shows_depth_as_video),
     };
 

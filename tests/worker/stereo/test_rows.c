@@ -5,6 +5,7 @@
 #include "tests/common/check.h"
 #include "worker/stereo/fill.h"
 #include "worker/stereo/ops.h"
+#include "worker/stereo/parallax.h"
 
 #include <math.h>
 #include <stdbool.h>
@@ -179,9 +180,35 @@ static void twins_give_the_same_bits(void **state)
     }
 }
 
+/* The ends of the depth range are exact to the nearest 1/256 px at any strength. */
+static void parallax_is_rounded_not_cut(void **state)
+{
+    (void)state;
+    for (int width = 2; width <= 8192; width = width * 3 / 2 + 1)
+        for (int tenths = 1; tenths <= 100; tenths++) {
+            struct warp_opts opts = { .width = width,
+                                      .divergence = tenths / 10.,
+                                      .convergence = .3,
+                                      .synthetic = SYNTHETIC_RIGHT };
+            struct parallax p = parallax_from(&opts);
+            double range = tenths / 1000. * width * 256;
+
+            if (range < 1)
+                continue;
+            assert_true(p.gain <= PARALLAX_GAIN_MAX);
+            assert_true(fabs(parallax_shift(0, p) + .3 * range) <= .51);
+            assert_true(fabs(parallax_shift(65535, p) - .7 * range) <=
+                        1 + range / PARALLAX_GAIN_MAX);
+            assert_true(fabs(parallax_shift(65535, p) + p.zero - range) <=
+                        .51 + range / PARALLAX_GAIN_MAX);
+            assert_true(p.reach_px * 256 >= range);
+        }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(parallax_is_rounded_not_cut),
         cmocka_unit_test(sampling_is_catmull_rom),
         cmocka_unit_test(the_mesh_follows_its_definition),
         cmocka_unit_test(holes_take_the_side_with_less_parallax),

@@ -387,6 +387,59 @@ static void eight_and_ten_bits_agree(void **state)
     depth_release(depth);
 }
 
+/* Even rows move one way and odd rows the other, by under half a pixel: chroma stays. */
+static void chroma_follows_the_mean_of_a_surface(void **state)
+{
+    struct image *view = picture_new(160, 40, 8), *out;
+    struct plane16 *depth = depth_new(160, 40, 0);
+    struct shot s = { 160, 40, 8, LAYOUT_RIGHT, SYNTHETIC_BOTH, 2, .5 };
+
+    (void)state;
+    picture_texture(view, 2);
+    for (int y = 0; y < 40; y++)
+        for (int x = 0; x < 160; x++)
+            *depth_at(depth, x, y) = y & 1 ? 65535 * 3 / 4 : 65535 / 4;
+    out = warped(s, view, depth);
+    for (int plane = 1; plane < 3; plane++)
+        for (int y = 0; y < 20; y++)
+            for (int x = 2; x < 78; x++)
+                CHECK_INT("off by",
+                          abs(picture_get(out, plane, x, y) - picture_get(view, plane, x, y)) > 1,
+                          0);
+    assert_false(same_part(out, 0, 0, view));
+    picture_free(out);
+    picture_free(view);
+    depth_release(depth);
+}
+
+/* With chroma = x, at the left side of a near square chroma is of the square or of the wall, never
+ * of a place between. */
+static void chroma_at_an_edge_is_of_one_side(void **state)
+{
+    struct image *view = picture_new(400, 20, 10), *out;
+    struct plane16 *depth = depth_new(400, 20, 0);
+    struct shot s = { 400, 20, 10, LAYOUT_RIGHT, SYNTHETIC_BOTH, 10, .5 };
+
+    (void)state;
+    for (int y = 0; y < 10; y++)
+        for (int x = 0; x < 200; x++)
+            picture_set(view, 1, x, y, 200 + 3 * x);
+    for (int y = 0; y < 20; y++)
+        for (int x = 101 + y % 2 * 3; x < 300; x++)
+            *depth_at(depth, x, y) = 65535;
+    out = warped(s, view, depth);
+    for (int y = 0; y < 10; y++)
+        for (int x = 20; x < 130; x++) {
+            double by = (picture_get(out, 1, x, y) - 200) / 3. - x;
+
+            if (fabs(fabs(by) - 5) > .8) /* 10 % of 400 px, half each side, half each eye, 4:2:0 */
+                fail_msg("chroma %d comes from %+.2f columns away", x, by);
+        }
+    picture_free(out);
+    picture_free(view);
+    depth_release(depth);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -398,6 +451,8 @@ int main(void)
         cmocka_unit_test(without_divergence_both_eyes_are_the_film),
         cmocka_unit_test(the_untouched_eye_is_the_film),
         cmocka_unit_test(flat_depth_is_a_pure_shift),
+        cmocka_unit_test(chroma_follows_the_mean_of_a_surface),
+        cmocka_unit_test(chroma_at_an_edge_is_of_one_side),
         cmocka_unit_test(a_mirrored_film_swaps_the_eyes),
         cmocka_unit_test(eight_and_ten_bits_agree),
     };
