@@ -274,7 +274,7 @@ static bool is_absorbed(const struct world *world, const struct job_status *was)
         return false;
     if (strcmp(was->reason, "Discarded") == 0)
         return true;
-    return world->retries == 0 || atoi(was->observed_retry + 1) == (int)world->retries;
+    return world->retries == 0 || strtol(was->observed_retry + 1, NULL, 10) == (long)world->retries;
 }
 
 static void check_status(const struct world *world, const struct job_status *now)
