@@ -87,6 +87,14 @@ def children(pid, name):
     return found
 
 
+def is_alive(pid):
+    try:
+        stat = pathlib.Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace")
+    except OSError:
+        return False
+    return stat.rpartition(")")[2].split()[0] not in "ZX"
+
+
 class Case(unittest.TestCase):
     def setUp(self):
         self.holder = tempfile.TemporaryDirectory(prefix="stereo-convert-")
@@ -106,7 +114,7 @@ class Case(unittest.TestCase):
 
     def run_one(self, name, ext, segments, layout, *args, dropped=0):
         film = films.film(name)
-        out = self.folder / f"{name}-{segments}-{layout}{ext}"
+        out = self.folder / f"{name}-{segments}-{'-'.join((layout, *args))}{ext}"
         with self.subTest(film=name, ext=ext, segments=segments, layout=layout):
             done = convert(film.path, out, "--layout", layout, *args, segments=segments)
             self.succeeded(done, out)
@@ -193,10 +201,8 @@ class KillsTest(Case):
         cls.film = films.film("h264-b", size="640x360", frames=300)
         with tempfile.TemporaryDirectory() as folder:
             out = pathlib.Path(folder) / "undisturbed.mp4"
-            start = time.monotonic()
             done = convert(cls.film.path, out, segments=6)
             assert done.returncode == 0, done.stderr
-            cls.seconds = time.monotonic() - start
             cls.want = pictures(out)
 
     def start(self, out):
@@ -222,37 +228,40 @@ class KillsTest(Case):
     def committed(self, out):
         return len(list((self.folder / f"{out.name}.stereojob").glob("**/segments/*.json")))
 
-    def moments(self, count):
-        draw = random.Random(5)
-        return [self.seconds * draw.uniform(0.05, 0.95) for _ in range(count)]
+    def kill_at(self, running, out, segments, more):
+        """SIGKILL when so many segments are done, and a little later; False: it was finished."""
+        while running.poll() is None and self.committed(out) < segments:
+            time.sleep(0.01)
+        time.sleep(more)
+        finished = running.poll() is not None
+        workers = children(running.pid, "stereo-worker")
+        running.kill()
+        running.communicate()
+        time.sleep(0.5)
+        self.assertEqual([pid for pid in workers if is_alive(pid)], [], "a worker lives on")
+        return not finished
 
     def test_the_cli_is_killed(self):
-        for i, moment in enumerate(self.moments(4)):
-            with self.subTest(moment=f"{moment:.2f} s"):
-                out = self.folder / "killed.mp4"
+        draw = random.Random(5)
+        for segments in (0, 1, 3, 5, 6):
+            with self.subTest(segments=segments):
+                out = self.folder / f"killed-{segments}.mp4"
                 running = self.start(out)
-                time.sleep(moment)
-                workers = children(running.pid, "stereo-worker")
-                running.kill()
-                running.communicate()
-                time.sleep(0.5)
-                for pid in workers:
-                    self.assertFalse(pathlib.Path(f"/proc/{pid}").exists(), "a worker lives on")
-                self.finish(out)
+                if self.kill_at(running, out, segments, draw.uniform(0, 0.3)):
+                    self.finish(out)
+                self.assertEqual(pictures(out), self.want)
                 out.unlink()
-                self.assertGreaterEqual(i, 0)
 
     def test_the_cli_is_killed_again_and_again(self):
         out = self.folder / "often.mp4"
-        for moment in self.moments(5):
-            running = self.start(out)
-            try:
-                running.communicate(timeout=moment)
+        killed = True
+        for segments in (0, 1, 2, 3, 4, 5, 6):
+            killed = self.kill_at(self.start(out), out, segments, 0.05)
+            if not killed:
                 break
-            except subprocess.TimeoutExpired:
-                running.kill()
-                running.communicate()
-        self.finish(out)
+        if killed:
+            self.finish(out)
+        self.assertEqual(pictures(out), self.want)
 
     def test_what_is_done_is_not_done_again(self):
         out = self.folder / "kept.mp4"
@@ -277,7 +286,7 @@ class KillsTest(Case):
         killed = 0
         for _ in range(3):
             self.wait_for("a worker", lambda: children(running.pid, "stereo-worker"), running)
-            time.sleep(self.seconds / 12)
+            time.sleep(0.3)
             for pid in children(running.pid, "stereo-worker")[:1]:
                 try:
                     os.kill(pid, signal.SIGKILL)
@@ -294,7 +303,7 @@ class KillsTest(Case):
         out = self.folder / "redis.mp4"
         running = self.start(out)
         self.wait_for("redis", lambda: children(running.pid, "redis-server"), running)
-        time.sleep(self.seconds / 4)
+        self.wait_for("a segment", lambda: self.committed(out) >= 1, running)
         for pid in children(running.pid, "redis-server"):
             os.kill(pid, signal.SIGKILL)
         text = running.communicate(timeout=SECONDS)[0]
