@@ -9,7 +9,8 @@
 
 #include <string.h>
 
-#define RING 64 /* frames that wait for their depth; more than any look-ahead */
+#define COARSE_CRF 36
+#define RING       64 /* frames that wait for their depth; more than any look-ahead */
 
 static int fail_here(struct err *err, const char *name)
 {
@@ -212,6 +213,16 @@ int stage_warp(struct pipeline *p, struct pipeline_clock *clock, struct err *err
     return 0;
 }
 
+/* The check allows for loss, but not for any loss. */
+static int explain_check(const struct pipeline *p, struct err *err)
+{
+    int crf = p->job->spec->crf;
+
+    if (crf < COARSE_CRF || err->code != ERR_INTERNAL)
+        return -1;
+    return err_wrap(err, "spec.encode.crf: %d may lose more than the check allows", crf);
+}
+
 /* What the encoder has ready is written, and decoded again. */
 static int drain_encoder(struct pipeline *p, struct err *err)
 {
@@ -222,9 +233,10 @@ static int drain_encoder(struct pipeline *p, struct err *err)
             return -1;
         if (!packet || atomic_load(&p->stop))
             return 0;
-        if (segment_writer_write(p->writer, packet, err) < 0 ||
-            media_checker_feed(p->checker, packet, err) < 0)
+        if (segment_writer_write(p->writer, packet, err) < 0)
             return -1;
+        if (media_checker_feed(p->checker, packet, err) < 0)
+            return explain_check(p, err);
         report_progress(p->job->report, 1 + (int64_t)media_packet_size(packet));
     }
 }
@@ -249,9 +261,10 @@ static void count_frame(struct pipeline *p, int64_t pts)
 static int finish_encode(struct pipeline *p, struct err *err)
 {
     report_step(p->job->report, "finish");
-    if (media_encoder_send(p->encoder, NULL, err) < 0 || drain_encoder(p, err) < 0 ||
-        media_checker_feed(p->checker, NULL, err) < 0)
+    if (media_encoder_send(p->encoder, NULL, err) < 0 || drain_encoder(p, err) < 0)
         return -1;
+    if (media_checker_feed(p->checker, NULL, err) < 0)
+        return explain_check(p, err);
     if (FP("convert.trailer"))
         return fail_here(err, "convert.trailer");
     return segment_writer_finish(p->writer, err);

@@ -318,6 +318,21 @@ static void frames_that_are_not_the_plans_are_an_error(void **state)
     world_clear(&world);
 }
 
+static void too_coarse_a_quality_is_named(void **state)
+{
+    struct world world;
+    struct record record;
+    struct err err;
+
+    (void)state;
+    world_open(&world, "film.mp4", SMALL);
+    world_plan(&world, 100);
+    world.job.spec->crf = 51;
+    CHECK_ERR(world_convert(&world, 0, 0, &record, &err), err, ERR_INTERNAL);
+    CHECK_HAS("crf", err.msg, "spec.encode.crf: 51 may lose more than the check allows");
+    world_clear(&world);
+}
+
 /* Grey levels that rise by one each frame, as film and as depth. */
 #define RAMP(rate)                                                                                 \
     "-f lavfi -i color=black:size=160x96:rate=" rate ":duration=4,format=yuv420p,"                 \
@@ -407,6 +422,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(another_encoder_is_refused),
         cmocka_unit_test(what_an_earlier_life_left_is_replaced),
         cmocka_unit_test(frames_that_are_not_the_plans_are_an_error),
+        cmocka_unit_test(too_coarse_a_quality_is_named),
         cmocka_unit_test(a_depth_film_is_followed_by_time),
         cmocka_unit_test(a_depth_film_that_does_not_fit_is_refused),
     };
