@@ -10,9 +10,9 @@ static const struct cue {
     cue_fn *fn;
     int weight;
 } cues[] = {
-    { cue_prior, 128 },
+    { cue_prior, 144 },
     { cue_colour, 56 },
-    { cue_contrast, 72 },
+    { cue_contrast, 56 },
 };
 
 void cues_fuse(uint16_t *out, uint16_t *one, const struct low *low, const struct cue_space *space)

@@ -4,9 +4,12 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
-#define SLOPE_RADIUS 2  /* cells: 25 samples for a line through them */
-#define LUMA_NOISE   16 /* 10-bit steps: contrast below this tells nothing about depth */
-#define SLOPE_MAX    (1 << 18)
+#define AROUND     2  /* cells looked at on each side: 25 samples for a line through them */
+#define LUMA_NOISE 16 /* 10-bit steps: contrast below this tells nothing about depth */
+#define SLOPE_MAX  (1 << 18)
+/* An edge has this part of the window's range in one step, a ramp has less: snapped, it would
+ * become stairs. */
+#define STEP_Q8 77
 
 static const uint16_t *depth_row(const struct plane16 *p, int y)
 {
@@ -56,6 +59,25 @@ static void extremes_across(struct snap_cell *cells, const uint16_t *low, const 
     }
 }
 
+/* The largest step of depth from a cell to the next one right or down, around cx, cy. */
+static int steepest_at(const struct plane16 *depth, int cx, int cy)
+{
+    int x0 = clamp(cx - AROUND, 0, depth->width - 1), x1 = clamp(cx + AROUND, 0, depth->width - 1);
+    int y1 = clamp(cy + AROUND, 0, depth->height - 1), most = 0;
+
+    for (int y = clamp(cy - AROUND, 0, depth->height - 1); y <= y1; y++) {
+        const uint16_t *row = depth_row(depth, y), *below = depth_row(depth, y < y1 ? y + 1 : y);
+
+        for (int x = x0; x <= x1; x++) {
+            int right = abs(row[x < x1 ? x + 1 : x] - row[x]), down = abs(below[x] - row[x]);
+
+            most = right > most ? right : most;
+            most = down > most ? down : most;
+        }
+    }
+    return most;
+}
+
 /* The slope of the line depth = slope * luma + c through the cells around: covariance over
  * variance, damped where luma hardly varies. */
 static int32_t slope_at(const struct plane16 *depth, const uint16_t *luma, int cx, int cy)
@@ -63,11 +85,11 @@ static int32_t slope_at(const struct plane16 *depth, const uint16_t *luma, int c
     int64_t n = 0, sum_d = 0, sum_l = 0, sum_dl = 0, sum_ll = 0, cov, var;
     int w = depth->width, h = depth->height;
 
-    for (int dy = -SLOPE_RADIUS; dy <= SLOPE_RADIUS; dy++) {
+    for (int dy = -AROUND; dy <= AROUND; dy++) {
         int y = clamp(cy + dy, 0, h - 1);
         const uint16_t *d = depth_row(depth, y), *l = luma + (size_t)y * (size_t)w;
 
-        for (int dx = -SLOPE_RADIUS; dx <= SLOPE_RADIUS; dx++) {
+        for (int dx = -AROUND; dx <= AROUND; dx++) {
             int x = clamp(cx + dx, 0, w - 1);
 
             n++;
@@ -79,7 +101,7 @@ static int32_t slope_at(const struct plane16 *depth, const uint16_t *luma, int c
     }
     cov = n * sum_dl - sum_d * sum_l;
     var = n * sum_ll - sum_l * sum_l + n * n * LUMA_NOISE * LUMA_NOISE;
-    return (int32_t)(cov * 256 / var);
+    return clamp((int)(cov * 256 / var), -SLOPE_MAX, SLOPE_MAX);
 }
 
 void snap_cells(struct snap_cell *cells, const struct plane16 *depth, const uint16_t *luma,
@@ -92,11 +114,12 @@ void snap_cells(struct snap_cell *cells, const struct plane16 *depth, const uint
     for (int y = 0; y < h; y++, cells += w, low += w, high += w) {
         extremes_across(cells, low, high, w, radius);
         for (int x = 0; x < w; x++) {
-            if (cells[x].high - cells[x].low < edge_min) {
+            int range = cells[x].high - cells[x].low;
+
+            if (range < edge_min || steepest_at(depth, x, y) < range * STEP_Q8 >> 8)
                 cells[x].low = cells[x].high;
-                continue;
-            }
-            cells[x].slope_q8 = clamp(slope_at(depth, luma, x, y), -SLOPE_MAX, SLOPE_MAX);
+            else
+                cells[x].slope_q8 = slope_at(depth, luma, x, y);
         }
     }
 }
