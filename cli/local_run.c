@@ -217,6 +217,27 @@ static int end_interrupted(struct local_run *run)
     return class_exit_code(CLASS_INTERRUPTED);
 }
 
+/* Nothing was begun and the same command cannot help: one line, and no work folder is left. */
+static bool is_hopeless(const struct job_status *status)
+{
+    return !status->planned && status->dead_count == 1 &&
+           (status->dead[0].cls == CLASS_INPUT || status->dead[0].cls == CLASS_CONFIG);
+}
+
+static int end_hopeless(struct local_run *run)
+{
+    int code = class_exit_code(run->status.dead[0].cls);
+    struct err err;
+
+    run->view.ops->end(&run->view, &run->progress);
+    (void)fprintf(stderr, "stereo: error: %s: %s\n", run->spec->source_uri,
+                  run->status.dead[0].message);
+    local_world_close(&run->world);
+    if (!run->opts->keep_work && work_dir_remove(run->work_dir, &err) < 0)
+        (void)problem_exit(&err);
+    return code;
+}
+
 static int end_failed(struct local_run *run)
 {
     const struct job_status *status = &run->status;
@@ -278,13 +299,31 @@ static int end(struct local_run *run)
     case PHASE_COMPLETED:
         return end_completed(run);
     case PHASE_FAILED:
-        return end_failed(run);
+        return is_hopeless(&run->status) ? end_hopeless(run) : end_failed(run);
     default:
         run->view.ops->end(&run->view, &run->progress);
         (void)fprintf(stderr, "stereo: %s: %s\n", phase_name(run->status.phase),
                       run->status.message);
         return class_exit_code(CLASS_INTERRUPTED);
     }
+}
+
+static int is_readable(const char *path, const char *what, struct err *err)
+{
+    if (access(path, R_OK) < 0)
+        return err_set(err, ERR_INPUT, "%s: %s: %s", what, path, strerror(errno));
+    return 0;
+}
+
+static int depth_is_readable(const struct job_spec *spec, struct err *err)
+{
+    AUTO_FREE char *path = NULL;
+
+    if (spec->depth != DEPTH_VIDEO)
+        return 0;
+    if (uri_to_path(&path, spec->depth_uri, "spec.depth.uri", err) < 0)
+        return -1;
+    return is_readable(path, "--depth", err);
 }
 
 /* Nothing is begun over what exists: an output without our work beside it is somebody's film. */
@@ -296,8 +335,8 @@ static int output_is_free(const struct local_run *run, struct err *err)
         uri_to_path(&out, run->spec->output_uri, "spec.output.uri", err) < 0 ||
         output_check(in, out, err) < 0)
         return -1;
-    if (access(in, R_OK) < 0)
-        return err_set(err, ERR_INPUT, "IN: %s: %s", in, strerror(errno));
+    if (is_readable(in, "IN", err) < 0 || depth_is_readable(run->spec, err) < 0)
+        return -1;
     if (file_exists(out) && !run->spec->overwrite && !work_dir_is_begun(run->work_dir))
         return err_set(err, ERR_CONFIG, "OUT: %s exists; --overwrite replaces it", out);
     return 0;

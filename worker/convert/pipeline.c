@@ -140,17 +140,7 @@ static int open_encoder(struct pipeline *p, struct err *err)
 {
     const struct plan *plan = p->plan;
     const struct job_spec *spec = p->job->spec;
-    struct media_encoder_opts opts = {
-        .codec = plan->codec,
-        .preset = spec->preset,
-        .crf = spec->crf,
-        .bit_depth = plan->video.bit_depth,
-        .width = plan->packed_width,
-        .height = plan->packed_height,
-        .sar = media_packed_sar(spec->layout, plan->video.sar),
-        .video = &plan->video,
-        .layout = spec->layout,
-    };
+    struct media_encoder_opts opts = media_encoder_opts_for(plan, spec);
 
     if (media_encoder_open(&p->encoder, &opts, err) < 0)
         return -1;

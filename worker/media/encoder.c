@@ -93,7 +93,7 @@ static int put_preset(struct settings *set, const AVCodec *codec, const char *pr
     if (!*preset)
         preset = "medium";
     if (!has_option(codec, "preset"))
-        return err_set(err, ERR_CONFIG, "encode.preset: the encoder %s has no presets",
+        return err_set(err, ERR_CONFIG, "spec.encode.preset: the encoder %s has no presets",
                        codec->name);
     for (size_t i = 0; ours && i < count; i++) {
         if (strcmp(preset, x26x[i]) != 0)
@@ -103,7 +103,7 @@ static int put_preset(struct settings *set, const AVCodec *codec, const char *pr
     }
     near = ours ? suggest_nearest(preset, x26x, count) : NULL;
     if (ours)
-        return err_set(err, ERR_CONFIG, "encode.preset: '%s' is not a preset of %s%s%s%s", preset,
+        return err_set(err, ERR_CONFIG, "spec.encode.preset: '%s' is not a preset of %s%s%s%s", preset,
                        codec->name, near ? "; did you mean " : "", near ? near : "",
                        near ? "?" : "");
     put(set, "preset", preset);
@@ -120,7 +120,7 @@ static int put_quality(struct settings *set, AVCodecContext *ctx, int crf, struc
     if (crf < 0 && !strcmp(name, "libx265"))
         crf = 22;
     if (crf >= 0 && !has_option(ctx->codec, "crf"))
-        return err_set(err, ERR_CONFIG, "encode.crf: the encoder %s has no option crf", name);
+        return err_set(err, ERR_CONFIG, "spec.encode.crf: the encoder %s has no option crf", name);
     (void)snprintf(text, sizeof(text), "%d", crf >= 0 ? crf : PLAIN_QUALITY);
     if (crf >= 0) {
         put(set, "crf", text);
@@ -202,7 +202,7 @@ static int fill_settings(struct settings *set, struct media_encoder *encoder,
     encoder->hevc_sei = packing && codec->id == AV_CODEC_ID_HEVC;
     encoder->top_bottom = packing == 4;
     if (set->full)
-        return err_set(err, ERR_CONFIG, "encode: the options are too long");
+        return err_set(err, ERR_CONFIG, "spec.encode: the options are too long");
     return 0;
 }
 
@@ -254,7 +254,7 @@ static int open_codec(struct media_encoder *encoder, AVDictionary **dict, struct
                              encoder->facts.options);
     left = av_dict_get(*dict, "", NULL, AV_DICT_IGNORE_SUFFIX);
     if (left)
-        return err_set(err, ERR_CONFIG, "encode: the encoder %s has no option %s", name, left->key);
+        return err_set(err, ERR_CONFIG, "spec.encode: the encoder %s has no option %s", name, left->key);
     return fill_parameters(encoder, err);
 }
 
@@ -273,16 +273,44 @@ static void fill_facts(struct media_encoder *encoder)
     hash_hex(facts->extradata_sha256, par->extradata, (size_t)par->extradata_size);
 }
 
+struct media_encoder_opts media_encoder_opts_for(const struct plan *plan,
+                                                 const struct job_spec *spec)
+{
+    return (struct media_encoder_opts){
+        .codec = plan->codec,
+        .preset = spec->preset,
+        .crf = spec->crf,
+        .bit_depth = plan->video.bit_depth,
+        .width = plan->packed_width,
+        .height = plan->packed_height,
+        .sar = media_packed_sar(spec->layout, plan->video.sar),
+        .video = &plan->video,
+        .layout = spec->layout,
+    };
+}
+
+static const AVCodec *find_encoder(const char *name)
+{
+    const AVCodec *codec = avcodec_find_encoder_by_name(name);
+
+    return codec && codec->type == AVMEDIA_TYPE_VIDEO ? codec : NULL;
+}
+
+bool media_encoder_is_known(const char *codec)
+{
+    return find_encoder(codec) != NULL;
+}
+
 int media_encoder_open(struct media_encoder **out, const struct media_encoder_opts *opts,
                        struct err *err)
 {
     AUTO(media_encoder) struct media_encoder *encoder = xcalloc(1, sizeof(*encoder));
     struct settings set = { .text = encoder->facts.options,
                             .size = sizeof(encoder->facts.options) };
-    const AVCodec *codec = avcodec_find_encoder_by_name(opts->codec);
+    const AVCodec *codec = find_encoder(opts->codec);
     int rc;
 
-    if (!codec || codec->type != AVMEDIA_TYPE_VIDEO)
+    if (!codec)
         return err_set(err, ERR_GPU, "the encoder %s is not in this build of libavcodec",
                        opts->codec);
     encoder->ctx = avcodec_alloc_context3(codec);

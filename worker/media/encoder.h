@@ -25,6 +25,12 @@ struct media_encoder_opts {
     enum layout layout;
 };
 
+/* What a job's segments are encoded with. Borrows from both. */
+struct media_encoder_opts media_encoder_opts_for(const struct plan *plan,
+                                                 const struct job_spec *spec);
+/* Whether this build of libavcodec has a video encoder of that name. */
+bool media_encoder_is_known(const char *codec);
+
 /* Errors: ERR_GPU: the encoder is not in this build or refused; ERR_CONFIG: an option is not one
  * of this encoder (names it). */
 int media_encoder_open(struct media_encoder **out, const struct media_encoder_opts *opts,

@@ -214,7 +214,7 @@ int plan_draft(struct plan **out, const struct film *film, const struct job_spec
                struct err *err)
 {
     AUTO(plan) struct plan *plan = xcalloc(1, sizeof(*plan));
-    const char *container;
+    const char *container = NULL;
 
     fill_source(&plan->source, film);
     fill_video(&plan->video, film);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "common/clock.h"
 #include "worker/job.h"
+#include "worker/media/encoder.h"
 #include "worker/plan/draft.h"
 #include "worker/plan/pieces.h"
 
@@ -77,6 +78,25 @@ static int write_plan(const struct job *job, const struct plan *plan, bool *lost
     return 0;
 }
 
+/* A wrong option is told now, not by every segment. An encoder that wants a device may have none
+ * here: then convert has the word. */
+static int try_encoder(const struct plan *plan, const struct job_spec *spec, struct err *err)
+{
+    struct media_encoder_opts opts = media_encoder_opts_for(plan, spec);
+    AUTO(media_encoder) struct media_encoder *encoder = NULL;
+    struct err refused;
+
+    if (!media_encoder_is_known(plan->codec))
+        return err_set(err, ERR_CONFIG,
+                       "spec.encode.codec: this build of libavcodec has no encoder %s; "
+                       "auto takes libx264 or libx265",
+                       plan->codec);
+    if (media_encoder_open(&encoder, &opts, &refused) == 0 || refused.code != ERR_CONFIG)
+        return 0;
+    *err = refused;
+    return -1;
+}
+
 static int make_plan(struct job *job, struct record *record, bool *lost, struct err *err)
 {
     AUTO(film) struct film *film = NULL;
@@ -85,7 +105,8 @@ static int make_plan(struct job *job, struct record *record, bool *lost, struct 
 
     if (job->report)
         report_step(job->report, "read");
-    if (film_open(&film, &opts, err) < 0 || plan_draft(&plan, film, job->spec, err) < 0)
+    if (film_open(&film, &opts, err) < 0 || plan_draft(&plan, film, job->spec, err) < 0 ||
+        try_encoder(plan, job->spec, err) < 0)
         return -1;
     if (plan->pieces) {
         if (job->report)

@@ -181,7 +181,7 @@ static void stamp_hidden(struct film *film)
 static int decode_film(struct film *film, struct err *err)
 {
     AUTO_FREE size_t *shown = NULL;
-    size_t count;
+    size_t count = 0;
 
     if (decode_all(film, &shown, &count, err) < 0)
         return -1;
