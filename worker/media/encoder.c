@@ -103,8 +103,8 @@ static int put_preset(struct settings *set, const AVCodec *codec, const char *pr
     }
     near = ours ? suggest_nearest(preset, x26x, count) : NULL;
     if (ours)
-        return err_set(err, ERR_CONFIG, "spec.encode.preset: '%s' is not a preset of %s%s%s%s", preset,
-                       codec->name, near ? "; did you mean " : "", near ? near : "",
+        return err_set(err, ERR_CONFIG, "spec.encode.preset: '%s' is not a preset of %s%s%s%s",
+                       preset, codec->name, near ? "; did you mean " : "", near ? near : "",
                        near ? "?" : "");
     put(set, "preset", preset);
     return 0;
@@ -254,7 +254,8 @@ static int open_codec(struct media_encoder *encoder, AVDictionary **dict, struct
                              encoder->facts.options);
     left = av_dict_get(*dict, "", NULL, AV_DICT_IGNORE_SUFFIX);
     if (left)
-        return err_set(err, ERR_CONFIG, "spec.encode: the encoder %s has no option %s", name, left->key);
+        return err_set(err, ERR_CONFIG, "spec.encode: the encoder %s has no option %s", name,
+                       left->key);
     return fill_parameters(encoder, err);
 }
 
