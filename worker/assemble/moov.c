@@ -61,7 +61,7 @@ uint64_t moov_bound(const struct moov_film *film)
     }
     for (size_t i = 0; i < film->copy_count; i++) {
         const struct moov_track *track = &film->copies[i];
-        uint64_t each = STTS + STSZ + (track->heavy ? STSS + SBGP + SGPD : 0);
+        uint64_t each = STTS + STSZ + STSS + (track->heavy ? SBGP + SGPD : 0);
 
         /* an empty text sample may fall into anyone's run */
         sum += samples(track) * each + chunks(track, runs_of(film, track) + texts) * (STSC + CO64);

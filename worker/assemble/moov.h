@@ -17,7 +17,7 @@ struct moov_track {
     int64_t packets; /* at most */
     uint64_t bytes;  /* at most; 0 = not known */
     bool text;       /* the writer adds samples of its own where nothing is shown */
-    bool heavy;      /* tables beyond time, size and place: pre-roll, sync samples */
+    bool heavy;      /* one more table: how much is to be decoded before a packet (Opus) */
 };
 
 struct moov_film {

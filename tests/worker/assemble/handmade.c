@@ -7,7 +7,10 @@
 #include "worker/media/output.h"
 #include "worker/media/segment.h"
 
+#include "worker/media/compat.h"
+
 #include <libavutil/log.h>
+#include <libavutil/mastering_display_metadata.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -326,6 +329,59 @@ static void make_nasty(const struct handmade *made)
     (void)fclose(meta);
 }
 
+static void tell_hdr(AVStream *stream)
+{
+    AVMasteringDisplayMetadata display = { .has_primaries = 1, .has_luminance = 1 };
+    AVContentLightMetadata light = { .MaxCLL = 1000, .MaxFALL = 400 };
+    uint8_t *data;
+
+    for (int i = 0; i < 3; i++)
+        display.display_primaries[i][0] = display.display_primaries[i][1] =
+            (AVRational){ 10000 + i * 5000, 50000 };
+    display.white_point[0] = display.white_point[1] = (AVRational){ 15635, 50000 };
+    display.min_luminance = (AVRational){ 1, 10000 };
+    display.max_luminance = (AVRational){ 10000000, 10000 };
+    data = compat_stream_side_data_new(stream, AV_PKT_DATA_MASTERING_DISPLAY_METADATA,
+                                       sizeof(display));
+    assert_non_null(data);
+    memcpy(data, &display, sizeof(display));
+    data = compat_stream_side_data_new(stream, AV_PKT_DATA_CONTENT_LIGHT_LEVEL, sizeof(light));
+    assert_non_null(data);
+    memcpy(data, &light, sizeof(light));
+}
+
+/* The ffmpeg tool cannot write such a container: its own copy, with the side data put in. */
+static void make_hdr(const struct handmade *made, const char *name)
+{
+    AVFormatContext *in = NULL, *out = NULL;
+    AVPacket *packet = av_packet_alloc();
+    AUTO_FREE char *from = xstrdup(handmade_path(made, "flat.mkv"));
+
+    CHECK_INT("move", rename(handmade_path(made, name), from), 0);
+    assert_true(avformat_open_input(&in, from, NULL, NULL) >= 0);
+    assert_true(avformat_find_stream_info(in, NULL) >= 0);
+    assert_true(avformat_alloc_output_context2(&out, NULL, "matroska", NULL) >= 0);
+    for (unsigned i = 0; i < in->nb_streams; i++) {
+        AVStream *stream = avformat_new_stream(out, NULL);
+
+        assert_true(avcodec_parameters_copy(stream->codecpar, in->streams[i]->codecpar) >= 0);
+        if (i == 0)
+            tell_hdr(stream);
+    }
+    assert_true(avio_open(&out->pb, handmade_path(made, name), AVIO_FLAG_WRITE) >= 0);
+    assert_true(avformat_write_header(out, NULL) >= 0);
+    while (av_read_frame(in, packet) >= 0) {
+        av_packet_rescale_ts(packet, in->streams[packet->stream_index]->time_base,
+                             out->streams[packet->stream_index]->time_base);
+        assert_true(av_interleaved_write_frame(out, packet) >= 0);
+    }
+    assert_true(av_write_trailer(out) >= 0);
+    avio_closep(&out->pb);
+    avformat_free_context(out);
+    avformat_close_input(&in);
+    av_packet_free(&packet);
+}
+
 void handmade_make(struct handmade *made, const struct handmade_opts *opts)
 {
     AUTO_FREE char *command =
@@ -342,6 +398,8 @@ void handmade_make(struct handmade *made, const struct handmade_opts *opts)
         make_nasty(made);
     if (handmade_shell(made, command) != 0)
         fail_msg("ffmpeg failed: see %s/shell.log", made->folder);
+    if (opts->hdr)
+        make_hdr(made, opts->source);
     made->large = opts->large;
     made->spec.layout = opts->layout;
     made->spec.source_uri = xstrdup(handmade_path(made, opts->source));

@@ -19,6 +19,7 @@ struct handmade_opts {
     const char *codec; /* NULL: libx264 */
     int64_t uncounted; /* != 0: the plan does not know the packet counts of copied streams */
     bool large;        /* noise at a high bit rate, for measuring */
+    bool hdr;          /* the source's container tells of a mastering display */
 };
 
 struct handmade {

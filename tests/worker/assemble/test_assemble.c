@@ -17,38 +17,38 @@ static const struct row {
 } rows[] = {
     { "one segment, mp4 to mp4",
       { PICTURE SOUND "-map 0 -map 1 -map 2 " X264 "-c:a aac", "in.mp4", "out.mp4", 1,
-        LAYOUT_FULL_SBS, NULL, 0, false },
+        LAYOUT_FULL_SBS, NULL, 0, false, false },
       { 1, 12800 } },
     { "seven segments, two sounds, mkv to mp4",
       { PICTURE SOUND "-map 0 -map 1 -map 2 " X264 "-c:a:0 aac -c:a:1 ac3", "in.mkv", "out.mp4", 7,
-        LAYOUT_FULL_SBS, NULL, 0, false },
+        LAYOUT_FULL_SBS, NULL, 0, false, false },
       { 1, 1000 } },
     { "variable rate with B frames, mp4 to mp4",
       { PICTURE SOUND "-map 0 -map 1 " X264 VFR "-c:a aac", "in.mp4", "out.mp4", 3, LAYOUT_HALF_SBS,
-        NULL, 0, false },
+        NULL, 0, false, false },
       { 1, 12800 } },
     { "variable rate, mp4 to mkv",
       { PICTURE SOUND "-map 0 -map 1 " X264 VFR "-c:a aac", "in.mp4", "out.mkv", 3, LAYOUT_FULL_TB,
-        NULL, 0, false },
+        NULL, 0, false, false },
       { 1, 1000 } },
     { "mov with pcm",
       { PICTURE SOUND "-map 0 -map 1 " X264 "-c:a pcm_s16le", "in.mov", "out.mov", 2,
-        LAYOUT_HALF_TB, NULL, 0, false },
+        LAYOUT_HALF_TB, NULL, 0, false, false },
       { 1, 12800 } },
     { "no sound, one eye, hevc",
-      { PICTURE X264, "in.mp4", "out.mp4", 2, LAYOUT_LEFT, "libx265", 0, false },
+      { PICTURE X264, "in.mp4", "out.mp4", 2, LAYOUT_LEFT, "libx265", 0, false, false },
       { 1, 12800 } },
     { "transport stream to mp4",
       { PICTURE SOUND "-map 0 -map 1 " X264 "-c:a aac", "in.ts", "out.mp4", 3, LAYOUT_FULL_SBS,
-        NULL, 0, false },
+        NULL, 0, false, false },
       { 1, 90000 } },
     { "transport stream to mkv",
       { PICTURE SOUND "-map 0 -map 1 " X264 "-c:a aac", "in.ts", "out.mkv", 3, LAYOUT_FULL_SBS,
-        NULL, 0, false },
+        NULL, 0, false, false },
       { 1, 1000 } },
     { "frames that start late",
       { "-itsoffset 1.5 " PICTURE SOUND "-map 0 -map 1 " X264 "-c:a aac", "in.mp4", "out.mp4", 2,
-        LAYOUT_FULL_SBS, NULL, 0, false },
+        LAYOUT_FULL_SBS, NULL, 0, false, false },
       { 1, 12800 } },
     { "all that makes a moov large",
       { "-f lavfi -i testsrc2=s=64x64:r=50:d=60 -f lavfi -i anoisesrc=d=60 -i nasty.srt "
@@ -57,11 +57,11 @@ static const struct row {
         "-vf setpts='PTS+mod(N\\,3)*0.3/(50*TB)' -fps_mode passthrough -enc_time_base 1/90000 "
         "-video_track_timescale 90000 "
         "-c:a libopus -b:a 64k -frame_duration 2.5 -c:s mov_text",
-        "in.mp4", "out.mp4", 5, LAYOUT_FULL_SBS, NULL, 0, false },
+        "in.mp4", "out.mp4", 5, LAYOUT_FULL_SBS, NULL, 0, false, false },
       { 1, 90000 } },
     { "packets that the plan could not count",
       { PICTURE SOUND "-map 0 -map 1 -map 2 " X264 "-c:a aac", "in.mkv", "out.mp4", 2,
-        LAYOUT_FULL_SBS, NULL, 1, false },
+        LAYOUT_FULL_SBS, NULL, 1, false, false },
       { 1, 1000 } },
 };
 
@@ -143,7 +143,7 @@ static const struct handmade_opts small = { PICTURE SOUND "-map 0 -map 1 " X264 
                                             LAYOUT_FULL_SBS,
                                             NULL,
                                             0,
-                                            false };
+                                            false, false };
 
 static void a_missing_record_is_waited_for(void **state)
 {
@@ -333,6 +333,38 @@ static void a_changed_source_is_refused(void **state)
     handmade_clear(&made);
 }
 
+static const char same_hdr[] =
+    "python3 -c \"\nimport glob, json, subprocess, sys\nfrom fractions import Fraction\n"
+    "def hdr(f):\n"
+    "    doc = json.loads(subprocess.check_output(['ffprobe', '-v', 'error', '-select_streams', "
+    "'v', '-show_entries', 'stream_side_data', '-of', 'json', f]))\n"
+    "    return sorted((k, float(Fraction(str(v)))) for d in doc['streams'][0]['side_data_list'] "
+    "if d['side_data_type'][:5] in ('Maste', 'Conte') for k, v in d.items() "
+    "if k != 'side_data_type')\n"
+    "want, got = hdr('in.mkv'), hdr(glob.glob('out.*')[0])\nprint(want, got)\n"
+    "sys.exit(want != got or len(want) != 12)\"";
+
+static void carries_what_the_container_says_of_hdr(void **state)
+{
+    const char *names[] = { "out.mp4", "out.mkv" };
+
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        struct handmade_opts opts = small;
+        struct handmade made;
+        struct record record = { 0 };
+        struct err err;
+
+        opts.source = "in.mkv";
+        opts.output = names[i];
+        opts.hdr = true;
+        handmade_make(&made, &opts);
+        CHECK_OK(assemble_run(&made.job, &record, &err), err);
+        CHECK_INT(names[i], handmade_shell(&made, same_hdr), 0);
+        handmade_clear(&made);
+    }
+}
+
 static void stops_when_told(void **state)
 {
     struct handmade made;
@@ -361,6 +393,7 @@ int main(void)
         cmocka_unit_test(its_own_output_is_recognised),
         cmocka_unit_test(the_same_input_gives_the_same_bytes),
         cmocka_unit_test(a_changed_source_is_refused),
+        cmocka_unit_test(carries_what_the_container_says_of_hdr),
         cmocka_unit_test(stops_when_told),
     };
 
