@@ -143,7 +143,8 @@ static const struct handmade_opts small = { PICTURE SOUND "-map 0 -map 1 " X264 
                                             LAYOUT_FULL_SBS,
                                             NULL,
                                             0,
-                                            false, false };
+                                            false,
+                                            false };
 
 static void a_missing_record_is_waited_for(void **state)
 {

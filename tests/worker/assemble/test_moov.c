@@ -7,9 +7,11 @@ static const struct moov_track text = { .packets = 50, .bytes = 2000, .text = tr
 
 static struct moov_film film(const struct moov_track *copies, size_t count)
 {
-    return (struct moov_film){ .fixed_bytes = 5000, .duration_ms = 60000,
+    return (struct moov_film){ .fixed_bytes = 5000,
+                               .duration_ms = 60000,
                                .video = { .packets = 1500, .bytes = 8 << 20 },
-                               .copies = copies, .copy_count = count };
+                               .copies = copies,
+                               .copy_count = count };
 }
 
 /* What the boxes of this film come to when every table has one entry a packet or chunk. */
@@ -72,8 +74,11 @@ static void grows_with_everything(void **state)
 static void takes_nonsense(void **state)
 {
     struct moov_track none = { .packets = -5 };
-    struct moov_film odd = { .duration_ms = -1, .video = { .packets = -1 }, .copies = &none,
-                             .copy_count = 1, .chapters = -3 };
+    struct moov_film odd = { .duration_ms = -1,
+                             .video = { .packets = -1 },
+                             .copies = &none,
+                             .copy_count = 1,
+                             .chapters = -3 };
 
     (void)state;
     assert_true(moov_bound(&odd) > 0 && moov_bound(&odd) < 100000);
