@@ -39,6 +39,10 @@ AUTO_DEFINE(depth, struct depth *, depth_free)
 
 /* R of the classical provider: the sum of its operators' supports, in frames. */
 uint32_t depth_classical_support(void);
-/* Frames of width x height, bit_depth 8 or 10. ERR_NOMEM. Caller owns *out. */
+/* Frames of width x height, bit_depth 8 or 10. ERR_NOMEM. Caller owns *out. A guess without a model
+ * deserves little trust, so its depths keep to 60 % of the range around the middle (.2 .. .8): at
+ * convergence .5 that is 60 % of the asked strength. The first depth_classical_support() depths of
+ * a run that does not start with the film are not the film's; nobody owns them. push takes one
+ * frame at a time beyond look_ahead: pop in between. */
 int depth_classical_new(struct depth **out, int width, int height, int bit_depth, struct err *err);
 #endif

@@ -3,6 +3,7 @@
 
 #include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define AROUND     2  /* cells looked at on each side: 25 samples for a line through them */
 #define LUMA_NOISE 16 /* 10-bit steps: contrast below this tells nothing about depth */
@@ -21,6 +22,18 @@ static int clamp(int v, int low, int high)
     return v < low ? low : v > high ? high : v;
 }
 
+static void least(uint16_t *restrict out, const uint16_t *restrict in, int n)
+{
+    for (int i = 0; i < n; i++)
+        out[i] = in[i] < out[i] ? in[i] : out[i];
+}
+
+static void most(uint16_t *restrict out, const uint16_t *restrict in, int n)
+{
+    for (int i = 0; i < n; i++)
+        out[i] = in[i] > out[i] ? in[i] : out[i];
+}
+
 /* Least and greatest of 2 * radius + 1 rows around each. */
 static void extremes_down(uint16_t *low, uint16_t *high, const struct plane16 *depth, int radius)
 {
@@ -30,32 +43,26 @@ static void extremes_down(uint16_t *low, uint16_t *high, const struct plane16 *d
         int from = y - radius < 0 ? 0 : y - radius, to = y + radius >= h ? h - 1 : y + radius;
         const uint16_t *row = depth_row(depth, from);
 
-        for (int x = 0; x < w; x++)
-            low[x] = high[x] = row[x];
+        memcpy(low, row, (size_t)w * sizeof(*low));
+        memcpy(high, row, (size_t)w * sizeof(*high));
         for (int k = from + 1; k <= to; k++) {
-            row = depth_row(depth, k);
-            for (int x = 0; x < w; x++) {
-                low[x] = row[x] < low[x] ? row[x] : low[x];
-                high[x] = row[x] > high[x] ? row[x] : high[x];
-            }
+            least(low, depth_row(depth, k), w);
+            most(high, depth_row(depth, k), w);
         }
     }
 }
 
-/* The same across, straight into the cells of one row. */
-static void extremes_across(struct snap_cell *cells, const uint16_t *low, const uint16_t *high,
+/* The same across one row, from low and high to wide[0] and wide[1]. */
+static void extremes_across(uint16_t *const wide[2], const uint16_t *low, const uint16_t *high,
                             int w, int radius)
 {
-    for (int x = 0; x < w; x++) {
-        int from = x - radius < 0 ? 0 : x - radius, to = x + radius >= w ? w - 1 : x + radius;
-        uint16_t least = low[x], most = high[x];
-
-        for (int k = from; k <= to; k++) {
-            least = low[k] < least ? low[k] : least;
-            most = high[k] > most ? high[k] : most;
-        }
-        cells[x].low = least;
-        cells[x].high = most;
+    memcpy(wide[0], low, (size_t)w * sizeof(*low));
+    memcpy(wide[1], high, (size_t)w * sizeof(*high));
+    for (int k = 1; k <= radius && k < w; k++) {
+        least(wide[0] + k, low, w - k);
+        least(wide[0], low + k, w - k);
+        most(wide[1] + k, high, w - k);
+        most(wide[1], high + k, w - k);
     }
 }
 
@@ -108,18 +115,19 @@ void snap_cells(struct snap_cell *cells, const struct plane16 *depth, const uint
                 int radius, int edge_min, uint16_t *scratch)
 {
     int w = depth->width, h = depth->height;
-    uint16_t *low = scratch, *high = scratch + (size_t)w * (size_t)h;
+    size_t n = (size_t)w * (size_t)h;
+    uint16_t *low = scratch, *high = low + n, *const wide[2] = { high + n, high + n + w };
 
     extremes_down(low, high, depth, radius);
     for (int y = 0; y < h; y++, cells += w, low += w, high += w) {
-        extremes_across(cells, low, high, w, radius);
+        extremes_across(wide, low, high, w, radius);
         for (int x = 0; x < w; x++) {
-            int range = cells[x].high - cells[x].low;
+            int range = wide[1][x] - wide[0][x];
 
+            cells[x] = (struct snap_cell){ 0, 0, 0 };
             if (range < edge_min || steepest_at(depth, x, y) < range * STEP_Q8 >> 8)
-                cells[x].low = cells[x].high;
-            else
-                cells[x].slope_q8 = slope_at(depth, luma, x, y);
+                continue;
+            cells[x] = (struct snap_cell){ wide[0][x], wide[1][x], slope_at(depth, luma, x, y) };
         }
     }
 }

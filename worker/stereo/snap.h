@@ -15,8 +15,8 @@ struct snap_cell {
     int32_t slope_q8;   /* depth per step of 10-bit luma */
 };
 
-/* cells and luma (10-bit scale) are depth-sized, rows of depth->width; scratch has 2 * width *
- * height. radius in cells. */
+/* cells and luma (10-bit scale) are depth-sized, rows of depth->width; scratch has
+ * 2 * width * (height + 1). radius in cells. */
 void snap_cells(struct snap_cell *cells, const struct plane16 *depth, const uint16_t *luma,
                 int radius, int edge_min, uint16_t *scratch);
 /* luma is the pixel's, smooth the cells' luma interpolated as depth was. */

@@ -32,6 +32,7 @@ struct upscale {
     int32_t *first; /* [cells_w + 1]: the first column whose nearest cell is this or later */
     struct row_pair depth, luma;
     uint16_t *cell_luma; /* 10-bit scale */
+    uint32_t *sums;      /* [width] */
     uint16_t *scratch;
     struct snap_cell *cells;
 };
@@ -68,12 +69,13 @@ int upscale_new(struct upscale **out, int width, int height, const struct stereo
         up->depth.px[i] = calloc(w, sizeof(uint16_t));
         up->luma.px[i] = calloc(w, sizeof(uint16_t));
     }
+    up->sums = calloc(w, sizeof(*up->sums));
     up->cell_luma = calloc(cells, sizeof(*up->cell_luma));
-    up->scratch = calloc(2 * cells, sizeof(*up->scratch));
+    up->scratch = calloc(2 * (cells + w), sizeof(*up->scratch));
     up->cells = calloc(cells, sizeof(*up->cells));
     if (!up->across.cell || !up->across.frac_q8 || !up->first || !up->depth.px[0] ||
-        !up->depth.px[1] || !up->luma.px[0] || !up->luma.px[1] || !up->cell_luma || !up->scratch ||
-        !up->cells)
+        !up->depth.px[1] || !up->luma.px[0] || !up->luma.px[1] || !up->sums || !up->cell_luma ||
+        !up->scratch || !up->cells)
         return err_set(err, ERR_NOMEM, "no memory to scale depth to %dx%d", width, height);
     *out = TAKE(up);
     return 0;
@@ -90,6 +92,7 @@ void upscale_free(struct upscale *up)
         free(up->depth.px[i]);
         free(up->luma.px[i]);
     }
+    free(up->sums);
     free(up->cell_luma);
     free(up->scratch);
     free(up->cells);
@@ -110,26 +113,22 @@ static void make_axis(struct upscale *up, int cells_w, int cells_h)
         up->first[c] = (int32_t)(((int64_t)c * up->width + cells_w - 1) / cells_w);
 }
 
-/* Mean luma under one cell, at 10-bit scale. */
-static uint16_t mean_luma(const struct upscale *up, int cx, int y0, int y1)
+/* sums[x] += luma, at 10-bit scale. */
+static void add_luma(uint32_t *restrict sums, const struct image *view, int y)
 {
-    const struct image *view = up->view;
-    int x0 = up->first[cx], x1 = up->first[cx + 1];
-    uint32_t sum = 0, count = (uint32_t)((x1 - x0) * (y1 - y0));
+    const void *row = view->plane[0] + y * view->stride[0];
+    const uint8_t *narrow = row;
+    const uint16_t *wide = row;
 
-    for (int y = y0; y < y1; y++) {
-        const uint8_t *row = view->plane[0] + y * view->stride[0];
-
-        if (view->bit_depth == 8)
-            for (int x = x0; x < x1; x++)
-                sum += row[x] * 4u;
-        else
-            for (int x = x0; x < x1; x++)
-                sum += ((const uint16_t *)(const void *)row)[x];
-    }
-    return (uint16_t)((sum + count / 2) / count);
+    if (view->bit_depth == 8)
+        for (int x = 0; x < view->width; x++)
+            sums[x] += narrow[x] * 4u;
+    else
+        for (int x = 0; x < view->width; x++)
+            sums[x] += wide[x];
 }
 
+/* The mean luma under each cell. */
 static void shrink_luma(struct upscale *up)
 {
     uint16_t *out = up->cell_luma;
@@ -138,8 +137,17 @@ static void shrink_luma(struct upscale *up)
         int y0 = (int)(((int64_t)cy * up->height + up->cells_h - 1) / up->cells_h);
         int y1 = (int)(((int64_t)(cy + 1) * up->height + up->cells_h - 1) / up->cells_h);
 
-        for (int cx = 0; cx < up->cells_w; cx++)
-            *out++ = mean_luma(up, cx, y0, y1);
+        memset(up->sums, 0, (size_t)up->width * sizeof(*up->sums));
+        for (int y = y0; y < y1; y++)
+            add_luma(up->sums, up->view, y);
+        for (int cx = 0; cx < up->cells_w; cx++) {
+            int x0 = up->first[cx], x1 = up->first[cx + 1];
+            uint32_t sum = 0, count = (uint32_t)((x1 - x0) * (y1 - y0));
+
+            for (int x = x0; x < x1; x++)
+                sum += up->sums[x];
+            *out++ = (uint16_t)((sum + count / 2) / count);
+        }
     }
 }
 
@@ -166,13 +174,15 @@ static void stretch(const struct upscale *up, uint16_t *out, const uint16_t *in)
 {
     const int32_t *cell = up->across.cell;
     const uint16_t *frac = up->across.frac_q8;
-    int last = up->cells_w - 1;
+    int last = up->cells_w - 1, x = 0;
 
-    for (int x = 0; x < up->width; x++) {
+    for (; x < up->width && cell[x] < last; x++) {
         int c = cell[x], f = frac[x];
 
-        out[x] = (uint16_t)((in[c] * (256 - f) + in[c < last ? c + 1 : last] * f + 128) >> 8);
+        out[x] = (uint16_t)((in[c] * (256 - f) + in[c + 1] * f + 128) >> 8);
     }
+    for (; x < up->width; x++)
+        out[x] = in[last];
 }
 
 /* Row y of the cells, stretched, in slot y & 1 so that its neighbour may stay. */
@@ -193,20 +203,36 @@ static int luma_at(const struct image *view, const uint8_t *row, int x)
     return view->bit_depth == 8 ? row[x] * 4 : ((const uint16_t *)(const void *)row)[x];
 }
 
-static void snap_row(const struct upscale *up, uint16_t *out, int y, const uint16_t *smooth[2],
-                     int frac)
+static bool has_edges(const struct snap_cell *cells, int n)
 {
-    int cy = (int)((int64_t)y * up->cells_h / up->height);
-    const struct snap_cell *cells = up->cells + (size_t)cy * (size_t)up->cells_w;
-    const uint8_t *row = up->view->plane[0] + y * up->view->stride[0];
+    uint32_t found = 0;
 
+    for (int i = 0; i < n; i++)
+        found |= (uint32_t)(cells[i].low ^ cells[i].high);
+    return found;
+}
+
+/* Row y of the bilinear depth, in place. at: where it lies between the cells, Q8. */
+static void snap_row(struct upscale *up, uint16_t *out, int y, int32_t at)
+{
+    int cy = (int)((int64_t)y * up->cells_h / up->height), upper = at >> 8, frac = at & 255;
+    int lower = upper + 1 < up->cells_h ? upper + 1 : upper;
+    size_t w = (size_t)up->cells_w;
+    const struct snap_cell *cells = up->cells + (size_t)cy * w;
+    const uint8_t *row = up->view->plane[0] + y * up->view->stride[0];
+    const uint16_t *above, *below; /* mean luma, stretched */
+
+    if (!has_edges(cells, up->cells_w))
+        return;
+    above = stretched(up, &up->luma, up->cell_luma + (size_t)upper * w, upper);
+    below = stretched(up, &up->luma, up->cell_luma + (size_t)lower * w, lower);
     for (int cx = 0; cx < up->cells_w; cx++) {
         if (cells[cx].low == cells[cx].high)
             continue;
         for (int x = up->first[cx]; x < up->first[cx + 1]; x++) {
-            int s = (smooth[0][x] * (256 - frac) + smooth[1][x] * frac) >> 8;
+            int smooth = (above[x] * (256 - frac) + below[x] * frac) >> 8;
 
-            out[x] = snap_pixel(out[x], luma_at(up->view, row, x), s, cells[cx]);
+            out[x] = snap_pixel(out[x], luma_at(up->view, row, x), smooth, cells[cx]);
         }
     }
 }
@@ -214,16 +240,11 @@ static void snap_row(const struct upscale *up, uint16_t *out, int y, const uint1
 void upscale_row(struct upscale *up, uint16_t *out, int y)
 {
     int32_t at = cell_of(y, up->height, up->cells_h);
-    int cy = at >> 8, frac = at & 255, next = cy + 1 < up->cells_h ? cy + 1 : cy;
-    const uint16_t *smooth[2];
-    size_t w = (size_t)up->cells_w;
+    int upper = at >> 8, lower = upper + 1 < up->cells_h ? upper + 1 : upper;
 
-    up->ops->lerp_row(out, stretched(up, &up->depth, plane_row(up->source, cy), cy),
-                      stretched(up, &up->depth, plane_row(up->source, next), next), up->width,
-                      frac);
-    if (!up->snapping)
-        return;
-    smooth[0] = stretched(up, &up->luma, up->cell_luma + (size_t)cy * w, cy);
-    smooth[1] = stretched(up, &up->luma, up->cell_luma + (size_t)next * w, next);
-    snap_row(up, out, y, smooth, frac);
+    up->ops->lerp_row(out, stretched(up, &up->depth, plane_row(up->source, upper), upper),
+                      stretched(up, &up->depth, plane_row(up->source, lower), lower), up->width,
+                      at & 255);
+    if (up->snapping)
+        snap_row(up, out, y, at);
 }
