@@ -32,6 +32,8 @@ int work_dir_remove(const char *work_dir, struct err *err)
         if (file_remove_tree(path, err) < 0)
             return err_wrap(err, "work folder");
     }
+    if (file_remove_asides(work_dir, err) < 0)
+        return err_wrap(err, "work folder");
     (void)rmdir(work_dir);
     return 0;
 }

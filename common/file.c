@@ -64,6 +64,16 @@ static char *folder_of(const char *path)
     return slash == path ? xstrdup("/") : xstrndup(path, (size_t)(slash - path));
 }
 
+#define ASIDE ".tmp-" /* and 16 hex digits */
+
+static bool is_aside(const char *name)
+{
+    size_t prefix = strlen(ASIDE);
+
+    return strncmp(name, ASIDE, prefix) == 0 && strlen(name) == prefix + 16 &&
+           strspn(name + prefix, "0123456789abcdef") == 16;
+}
+
 /* A new name in the folder of path: short, so that any name that fits is writable. Caller frees. */
 static char *aside_of(const char *path)
 {
@@ -71,7 +81,7 @@ static char *aside_of(const char *path)
     unsigned long long id;
 
     hash_random(&id, sizeof(id));
-    return xasprintf("%s/.tmp-%016llx", folder, id);
+    return xasprintf("%s/" ASIDE "%016llx", folder, id);
 }
 
 static int sync_path(const char *path, int flags, struct err *err)
@@ -313,6 +323,20 @@ int file_remove_tree(const char *path, struct err *err)
     if (!*bare)
         return err_set(err, ERR_CONFIG, "'%s' is not removed", path);
     return remove_at(AT_FDCWD, bare, bare, 0, err);
+}
+
+int file_remove_asides(const char *folder, struct err *err)
+{
+    AUTO(dir) DIR *dir = opendir(folder);
+    const struct dirent *entry;
+
+    if (!dir)
+        return errno == ENOENT ? 0 : fail(err, errno, folder);
+    for (errno = 0; (entry = readdir(dir)); errno = 0) {
+        if (is_aside(entry->d_name) && unlinkat(dirfd(dir), entry->d_name, 0) < 0)
+            return fail(err, errno, folder);
+    }
+    return errno ? fail(err, errno, folder) : 0;
 }
 
 int file_sync_dir(const char *path, struct err *err)

@@ -24,6 +24,9 @@ int file_mkdirs(const char *path, struct err *err); /* as mkdir -p; an existing 
 int file_remove(const char *path, struct err *err); /* absent is fine */
 /* Removes the tree below and with path; symlinks are removed, not followed. Absent is fine. */
 int file_remove_tree(const char *path, struct err *err);
+/* Removes from a folder what a kill in the middle of file_write or file_create left aside there.
+ * Only while nobody writes there. An absent folder is fine. */
+int file_remove_asides(const char *folder, struct err *err);
 int file_sync_dir(const char *path, struct err *err);
 bool file_exists(const char *path);
 /* An exclusive flock on path (made if absent), held until the fd is closed. ERR_CONFLICT when

@@ -42,6 +42,7 @@ static void begin_work(const char *folder)
     put(folder, "plan.json");
     put(folder, "job.json");
     put(folder, "lock");
+    put(folder, ".tmp-61cf5821bcad39f4"); /* a kill in the middle of a write */
 }
 
 static void what_a_person_put_there_stays(void **state)
@@ -53,12 +54,15 @@ static void what_a_person_put_there_stays(void **state)
     assert_non_null(mkdtemp(folder));
     begin_work(folder);
     put(folder, "holiday.txt");
+    put(folder, ".tmp-mine");
     assert_true(work_dir_is_begun(folder));
     assert_int_equal(work_dir_remove(folder, &err), 0);
     assert_false(work_dir_is_begun(folder));
     assert_false(has(folder, "segments"));
     assert_false(has(folder, "plan.json"));
     assert_true(has(folder, "holiday.txt"));
+    assert_true(has(folder, ".tmp-mine"));
+    assert_false(has(folder, ".tmp-61cf5821bcad39f4"));
     assert_int_equal(file_remove_tree(folder, &err), 0);
 }
 
