@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/local_run.h"
 
+#include "cli/absolute.h"
 #include "cli/local_world.h"
 #include "cli/output_name.h"
 #include "cli/problems.h"
 #include "cli/work_dir.h"
 #include "common/clock.h"
+#include "common/contract/fields.h"
 #include "common/file.h"
 #include "common/mem.h"
 
@@ -418,4 +420,15 @@ int local_run(const struct local_run_opts *opts)
         code = problem_exit(&err);
     run_clear(&run);
     return code;
+}
+
+int local_run_job(cJSON *job, const struct options *options, const char *again)
+{
+    absolute_uris(job);
+    fields_default(job);
+    return local_run(&(struct local_run_opts){ .job = job,
+                                               .work_dir = options->work_dir,
+                                               .keep_work = options->keep_work,
+                                               .json = options->json,
+                                               .again = again });
 }

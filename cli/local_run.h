@@ -5,6 +5,7 @@
 #ifndef CLI_LOCAL_RUN_H
 #define CLI_LOCAL_RUN_H
 
+#include "cli/options.h"
 #include "common/json.h"
 
 #include <stdbool.h>
@@ -18,4 +19,8 @@ struct local_run_opts {
 
 /* Prints everything a person needs; answers the exit code. */
 int local_run(const struct local_run_opts *opts);
+
+/* What convert and run end in: job, which passed fields_check, gets absolute paths and defaults and
+ * is run as options say. Answers the exit code. */
+int local_run_job(cJSON *job, const struct options *options, const char *again);
 #endif

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "cli/absolute.h"
 #include "cli/local_run.h"
 #include "cli/options.h"
 #include "cli/output_name.h"
@@ -87,15 +86,8 @@ int verb_convert(int argc, char **argv)
         code = 0;
     } else {
         arguments_check(&options, &problems);
-        if (job_check(&options, &problems) == 0) {
-            absolute_uris(options.job);
-            fields_default(options.job);
-            code = local_run(&(struct local_run_opts){ .job = options.job,
-                                                       .work_dir = options.work_dir,
-                                                       .keep_work = options.keep_work,
-                                                       .json = options.json,
-                                                       .again = again });
-        }
+        if (job_check(&options, &problems) == 0)
+            code = local_run_job(options.job, &options, again);
         problems_print(&problems);
     }
     problems_clear(&problems);

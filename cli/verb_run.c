@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "cli/absolute.h"
 #include "cli/local_run.h"
 #include "cli/options.h"
 #include "cli/quote.h"
@@ -89,15 +88,8 @@ int verb_run(int argc, char **argv)
         arguments_check(&options, &problems);
         if (problems.count == 0)
             manifest_load(&job, options.manifest, &problems);
-        if (problems.count == 0) {
-            absolute_uris(job);
-            fields_default(job);
-            code = local_run(&(struct local_run_opts){ .job = job,
-                                                       .work_dir = options.work_dir,
-                                                       .keep_work = options.keep_work,
-                                                       .json = options.json,
-                                                       .again = again });
-        }
+        if (problems.count == 0)
+            code = local_run_job(job, &options, again);
         problems_print(&problems);
     }
     problems_clear(&problems);
