@@ -61,6 +61,21 @@ void name_field(char out[16], const struct attempt_id *id);
 #define ENV_BEAT_MS         "STEREO_BEAT_MS"         /* heartbeat interval; default 5000 */
 #define ENV_FAIL            "STEREO_FP"              /* failpoints, test builds only */
 
+/* Keys of an S3 Secret, as the worker finds them: one of the three prefixes and one of the endings
+ * ("STEREO_OUTPUT_ACCESS_KEY_ID"). Without an access key under a prefix, AWS_* of the pod (web
+ * identity, container credentials, instance metadata). */
+#define ENV_SOURCE_PREFIX "STEREO_SOURCE_"
+#define ENV_OUTPUT_PREFIX "STEREO_OUTPUT_"
+#define ENV_WORK_PREFIX   "STEREO_WORK_"
+#define ENV_S3_KEY_ID     "ACCESS_KEY_ID"     /* Secret key AWS_ACCESS_KEY_ID */
+#define ENV_S3_SECRET     "SECRET_ACCESS_KEY" /* AWS_SECRET_ACCESS_KEY */
+#define ENV_S3_TOKEN      "SESSION_TOKEN"     /* AWS_SESSION_TOKEN, optional, as all below */
+#define ENV_S3_REGION     "REGION"            /* AWS_REGION */
+#define ENV_S3_ENDPOINT   "ENDPOINT_URL"      /* AWS_ENDPOINT_URL */
+#define ENV_S3_STYLE      "ADDRESSING_STYLE"  /* AWS_S3_ADDRESSING_STYLE: path, virtual, auto */
+#define ENV_CA_FILE       "STEREO_CA_FILE" /* PEM, in addition to nothing: replaces the system's */
+#define NAME_CLAIM_MOUNT  "/pvc"           /* pvc://CLAIM/a/b is /pvc/CLAIM/a/b in a worker */
+
 /* The track Secret's keys. */
 #define SECRET_URL      "url"
 #define SECRET_PASSWORD "password"
