@@ -11,22 +11,32 @@
 
 struct cluster;
 
+/* How a write ended: called exactly once, on the loop thread, from within the write (this machine)
+ * or later (an API server). rc 0, or -1 and why. */
+struct cluster_reply {
+    void (*call)(void *ctx, int rc, const struct err *err);
+    void *ctx;
+};
+
 struct cluster_ops {
-    /* The StereoJob (borrowed until the next call): spec, metadata, status. */
+    /* The StereoJob (borrowed until the next call or turn of the loop): spec, metadata, status.
+     * NULL: it is gone. */
     const cJSON *(*job)(struct cluster *cluster);
-    /* All pods of the job as Kubernetes Pod objects (borrowed array until the next call). */
+    /* All pods of the job as Kubernetes Pod objects (borrowed array until the next call or turn).
+     */
     const cJSON *(*pods)(struct cluster *cluster);
-    /* ERR_CONFLICT when the name exists: somebody did it. ERR_DEPENDENCY to try again. */
-    int (*create_pod)(struct cluster *cluster, const cJSON *manifest, struct err *err);
+    /* ERR_CONFLICT when the name exists: somebody did it. ERR_DEPENDENCY to try again. manifest is
+     * borrowed for the call. */
+    void (*create_pod)(struct cluster *cluster, const cJSON *manifest, struct cluster_reply reply);
     /* Sets one annotation. Absent is fine. It is there before a later delete of the pod is. */
-    int (*annotate_pod)(struct cluster *cluster, const char *name, const char *key,
-                        const char *value, struct err *err);
+    void (*annotate_pod)(struct cluster *cluster, const char *name, const char *key,
+                         const char *value, struct cluster_reply reply);
     /* Graceful: sets deletionTimestamp, the pod ends within its grace. Absent is fine. */
-    int (*delete_pod)(struct cluster *cluster, const char *name, struct err *err);
+    void (*delete_pod)(struct cluster *cluster, const char *name, struct cluster_reply reply);
     /* Takes our finalizer off; a finished pod being deleted then goes away. Absent is fine. */
-    int (*release_pod)(struct cluster *cluster, const char *name, struct err *err);
-    /* Replaces status; durable when it returns. */
-    int (*write_status)(struct cluster *cluster, const cJSON *status, struct err *err);
+    void (*release_pod)(struct cluster *cluster, const char *name, struct cluster_reply reply);
+    /* Replaces status; durable when it replies. ERR_CONFLICT: the job was changed meanwhile. */
+    void (*write_status)(struct cluster *cluster, const cJSON *status, struct cluster_reply reply);
     void (*free)(struct cluster *cluster);
 };
 

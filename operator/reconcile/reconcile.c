@@ -11,10 +11,25 @@
 enum {
     DEGRADED_AFTER_MS = 5000, /* a Redis that fails over within this is no news */
     EXPIRE_S = 3600,          /* the hashes of a job that is over */
+    SLOW_START = 1,           /* creates at first; doubled by each that is not refused */
+    AT_ONCE = 500,            /* acts under way at a time */
+};
+
+/* The acts of one kind, some of them under way. */
+struct acts {
+    enum action_kind kind;
+    size_t next; /* in decision.actions */
+    uint32_t under_way, window;
+    bool stop; /* begin no more of this kind */
 };
 
 struct pass {
     const struct reconcile_opts *opts;
+    struct reconcile_end end;
+    struct acts acts;
+    bool turning;     /* acts_turn is on the stack: a reply that comes at once does not nest */
+    struct err first; /* of the acts that failed */
+    int rc;
     const cJSON *job;      /* borrowed from the cluster */
     struct job_spec *spec; /* owned, as all here */
     struct job_status status;
@@ -24,13 +39,14 @@ struct pass {
     struct decision decision;
 };
 
-static void pass_clear(struct pass *pass)
+static void pass_free(struct pass *pass)
 {
     spec_free(pass->spec);
     job_status_clear(&pass->status);
     free(pass->views);
     track_snapshot_clear(&pass->track);
     decision_clear(&pass->decision);
+    free(pass);
 }
 
 static const char *text_at(const cJSON *doc, const char *path)
@@ -102,6 +118,8 @@ static int observe(struct pass *pass, struct err *err)
     struct cluster *cluster = pass->opts->cluster;
 
     pass->job = cluster->ops->job(cluster);
+    if (!pass->job)
+        return err_set(err, ERR_NOT_FOUND, "the job is gone");
     if (spec_parse(&pass->spec, pass->job, err) < 0 ||
         status_from_json(&pass->status, json_path(pass->job, "status"), err) < 0)
         return -1;
@@ -158,22 +176,6 @@ static bool is_final(enum phase phase)
     return phase == PHASE_COMPLETED || phase == PHASE_CANCELLED;
 }
 
-static int store_status(const struct pass *pass, struct err *err)
-{
-    struct cluster *cluster = pass->opts->cluster;
-    AUTO(cJSON) cJSON *json = NULL;
-
-    if (!pass->decision.status_changed)
-        return 0;
-    json = status_to_json(&pass->decision.status);
-    if (cluster->ops->write_status(cluster, json, err) < 0)
-        return err_wrap(err, "status");
-    tell_status(pass);
-    if (pass->opts->track && is_final(pass->decision.status.phase) && !is_final(pass->status.phase))
-        track_expire(pass->opts->track, EXPIRE_S);
-    return 0;
-}
-
 /* What a person wants to know of a new attempt: what the one before died of. */
 static void tell_retry(const struct pass *pass, const struct attempt_id *id)
 {
@@ -190,103 +192,264 @@ static void tell_retry(const struct pass *pass, const struct attempt_id *id)
     }
 }
 
-static int act_create(const struct pass *pass, const struct action *action, struct err *err)
+/* Ends the pass: nothing of it is left. */
+static void pass_end(struct pass *pass)
 {
+    const struct reconcile_result result = { pass->decision.wake_ms, &pass->decision.status };
+
+    if (pass->rc == 0)
+        pass->end.call(pass->end.ctx, 0, &result, NULL);
+    else
+        pass->end.call(pass->end.ctx, -1, NULL, &pass->first);
+    pass_free(pass);
+}
+
+static void pass_fail(struct pass *pass, const struct err *err)
+{
+    if (pass->rc == 0)
+        pass->first = *err;
+    pass->rc = -1;
+}
+
+/* One act under way. */
+struct act {
+    struct pass *pass;
+    const struct action *action; /* of the pass */
+};
+
+static void acts_turn(struct pass *pass);
+
+/* One act that is refused does not hold up the others; a cluster that is away does. Creates also
+ * stop at a refusal: what one quota denies it denies to all. */
+static void act_done(struct act *act, int rc, const struct err *err)
+{
+    struct pass *pass = act->pass;
+    struct acts *acts = &pass->acts;
+
+    acts->under_way--;
+    if (rc == 0) {
+        acts->window = acts->window * 2 < AT_ONCE ? acts->window * 2 : AT_ONCE;
+    } else if (err->code != ERR_NOT_FOUND) {
+        pass_fail(pass, err);
+        acts->stop |= err->code == ERR_DEPENDENCY || act->action->kind == ACTION_CREATE;
+    }
+    free(act);
+    if (!pass->turning)
+        acts_turn(pass);
+}
+
+static void act_reply(void *ctx, int rc, const struct err *err)
+{
+    act_done(ctx, rc, err);
+}
+
+static void create_reply(void *ctx, int rc, const struct err *err)
+{
+    struct act *act = ctx;
+
+    if (rc == 0)
+        tell_retry(act->pass, &act->action->id);
+    if (rc < 0 && err->code == ERR_CONFLICT)
+        rc = 0; /* somebody did it */
+    act_done(act, rc, err);
+}
+
+static void act_create(struct act *act)
+{
+    const struct pass *pass = act->pass;
     struct cluster *cluster = pass->opts->cluster;
     struct pods_context context = pass->opts->pods;
     AUTO(cJSON) cJSON *manifest = NULL;
+    struct err gone;
 
     context.job = cluster->ops->job(cluster); /* the status write may have replaced it */
+    if (!context.job) {
+        (void)err_set(&gone, ERR_NOT_FOUND, "the job is gone");
+        act_done(act, -1, &gone);
+        return;
+    }
     if (pass->decision.status.planned) {
         context.memory_bytes = pass->decision.status.plan.memory_bytes;
         if (pass->decision.status.plan.build[0])
             context.build = pass->decision.status.plan.build;
     }
-    manifest = pods_manifest(&context, action);
-    if (cluster->ops->create_pod(cluster, manifest, err) < 0)
-        return err->code == ERR_CONFLICT ? 0 : -1;
-    tell_retry(pass, &action->id);
-    return 0;
+    manifest = pods_manifest(&context, act->action);
+    cluster->ops->create_pod(cluster, manifest, (struct cluster_reply){ create_reply, act });
+}
+
+static void verdict_reply(void *ctx, int rc, const struct err *err)
+{
+    struct act *act = ctx;
+    struct cluster *cluster = act->pass->opts->cluster;
+
+    if (rc < 0)
+        act_done(act, rc, err);
+    else
+        cluster->ops->delete_pod(cluster, act->action->pod,
+                                 (struct cluster_reply){ act_reply, act });
 }
 
 /* The verdict first: a pod that dies of our delete would look as if somebody else had wanted it. */
-static int act_delete(const struct pass *pass, const struct action *action, struct err *err)
+static void act_delete(struct act *act)
 {
-    struct cluster *cluster = pass->opts->cluster;
+    struct cluster *cluster = act->pass->opts->cluster;
+    const struct action *action = act->action;
 
-    if (action->has_verdict) {
-        tell(pass->opts, action->reason, "pod %s is deleted", action->pod);
-        if (cluster->ops->annotate_pod(cluster, action->pod, ANNOTATION_VERDICT,
-                                       class_name(action->verdict), err) < 0)
-            return -1;
+    if (!action->has_verdict) {
+        verdict_reply(act, 0, NULL);
+        return;
     }
-    return cluster->ops->delete_pod(cluster, action->pod, err);
+    tell(act->pass->opts, action->reason, "pod %s is deleted", action->pod);
+    cluster->ops->annotate_pod(cluster, action->pod, ANNOTATION_VERDICT,
+                               class_name(action->verdict),
+                               (struct cluster_reply){ verdict_reply, act });
 }
 
-static int act(const struct pass *pass, const struct action *action, struct err *err)
+static void act_start(struct pass *pass, const struct action *action)
 {
     struct cluster *cluster = pass->opts->cluster;
+    struct act *act = xcalloc(1, sizeof(*act));
 
+    *act = (struct act){ pass, action };
     switch (action->kind) {
     case ACTION_RELEASE:
-        return cluster->ops->release_pod(cluster, action->pod, err);
+        cluster->ops->release_pod(cluster, action->pod, (struct cluster_reply){ act_reply, act });
+        return;
     case ACTION_DELETE:
-        return act_delete(pass, action, err);
+        act_delete(act);
+        return;
     case ACTION_CREATE:
-        return act_create(pass, action, err);
+        act_create(act);
+        return;
     }
-    return 0;
 }
 
-/* One action that is refused does not hold up the others; a cluster that is away does. */
-static int act_kind(const struct pass *pass, enum action_kind kind, struct err *first)
+/* As many acts of this kind as may be under way. */
+static void acts_fill(struct pass *pass)
 {
-    int rc = 0;
+    struct acts *acts = &pass->acts;
 
-    for (size_t i = 0; i < pass->decision.action_count; i++) {
-        const struct action *action = &pass->decision.actions[i];
-        struct err err;
+    while (!acts->stop && acts->next < pass->decision.action_count &&
+           acts->under_way < acts->window) {
+        const struct action *action = &pass->decision.actions[acts->next++];
 
-        if (action->kind != kind || act(pass, action, &err) == 0 || err.code == ERR_NOT_FOUND)
+        if (action->kind != acts->kind)
             continue;
-        if (rc == 0)
-            *first = err;
-        rc = -1;
-        if (err.code == ERR_DEPENDENCY)
-            break;
+        acts->under_way++;
+        act_start(pass, action);
     }
-    return rc;
 }
 
-static int pass_run(struct pass *pass, int64_t now_ms, struct err *err)
+/* The kind that follows; false: that was the last, or the one before failed. */
+static bool acts_advance(struct pass *pass)
 {
-    static const enum action_kind order[] = { ACTION_RELEASE, ACTION_DELETE, ACTION_CREATE };
+    struct acts *acts = &pass->acts;
 
-    if (observe(pass, err) < 0)
-        return -1;
-    choose(pass, now_ms);
-    if (store_status(pass, err) < 0)
-        return -1;
-    for (size_t i = 0; i < sizeof(order) / sizeof(order[0]); i++) {
-        if (act_kind(pass, order[i], err) < 0)
-            return -1;
+    if (pass->rc < 0 || acts->kind == ACTION_CREATE)
+        return false;
+    *acts = (struct acts){ .kind = acts->kind == ACTION_RELEASE ? ACTION_DELETE : ACTION_CREATE };
+    acts->window = acts->kind == ACTION_CREATE ? SLOW_START : AT_ONCE;
+    return true;
+}
+
+static void acts_turn(struct pass *pass)
+{
+    pass->turning = true;
+    do {
+        acts_fill(pass);
+        if (pass->acts.under_way) {
+            pass->turning = false;
+            return; /* a reply goes on from here */
+        }
+    } while ((!pass->acts.stop && pass->acts.next < pass->decision.action_count) ||
+             acts_advance(pass));
+    pass_end(pass);
+}
+
+static void acts_begin(struct pass *pass)
+{
+    pass->acts = (struct acts){ .kind = ACTION_RELEASE, .window = AT_ONCE };
+    acts_turn(pass);
+}
+
+static void status_reply(void *ctx, int rc, const struct err *err)
+{
+    struct pass *pass = ctx;
+    const struct track *track = pass->opts->track;
+
+    if (rc < 0) {
+        pass_fail(pass, err);
+        (void)err_wrap(&pass->first, "status");
+        pass_end(pass);
+        return;
     }
-    return 0;
+    tell_status(pass);
+    if (track && is_final(pass->decision.status.phase) && !is_final(pass->status.phase))
+        track_expire(pass->opts->track, EXPIRE_S);
+    acts_begin(pass);
+}
+
+static void store_status(struct pass *pass)
+{
+    struct cluster *cluster = pass->opts->cluster;
+    AUTO(cJSON) cJSON *json = status_to_json(&pass->decision.status);
+
+    cluster->ops->write_status(cluster, json, (struct cluster_reply){ status_reply, pass });
+}
+
+void reconcile_start(const struct reconcile_opts *opts, int64_t now_ms, struct reconcile_end end)
+{
+    struct pass *pass = xcalloc(1, sizeof(*pass));
+    struct err err;
+
+    pass->opts = opts;
+    pass->end = end;
+    if (observe(pass, &err) < 0) {
+        pass_fail(pass, &err);
+        pass_end(pass);
+        return;
+    }
+    choose(pass, now_ms);
+    if (pass->decision.status_changed)
+        store_status(pass);
+    else
+        acts_begin(pass);
+}
+
+/* What a pass on a cluster that answers at once left behind. */
+struct outcome {
+    bool came;
+    int rc;
+    struct job_status *status; /* or NULL */
+    int64_t *wake_ms;
+    struct err *err;
+};
+
+static void outcome_take(void *ctx, int rc, const struct reconcile_result *result,
+                         const struct err *err)
+{
+    struct outcome *outcome = ctx;
+
+    outcome->came = true;
+    outcome->rc = rc;
+    if (rc < 0) {
+        *outcome->err = *err;
+        return;
+    }
+    *outcome->wake_ms = result->wake_ms;
+    if (outcome->status) {
+        job_status_clear(outcome->status);
+        job_status_copy(outcome->status, result->status);
+    }
 }
 
 int reconcile_pass(const struct reconcile_opts *opts, int64_t now_ms, struct job_status *status,
                    int64_t *wake_ms, struct err *err)
 {
-    struct pass pass = { .opts = opts };
-    int rc = pass_run(&pass, now_ms, err);
+    struct outcome outcome = { .status = status, .wake_ms = wake_ms, .err = err };
 
-    if (rc == 0) {
-        *wake_ms = pass.decision.wake_ms;
-        if (status) {
-            job_status_clear(status);
-            job_status_copy(status, &pass.decision.status);
-        }
-    }
-    pass_clear(&pass);
-    return rc;
+    reconcile_start(opts, now_ms, (struct reconcile_end){ outcome_take, &outcome });
+    if (!outcome.came)
+        return err_set(err, ERR_INTERNAL, "the cluster did not answer at once");
+    return outcome.rc;
 }

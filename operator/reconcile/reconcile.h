@@ -23,9 +23,24 @@ struct reconcile_opts {
     void *ctx;
 };
 
-/* One pass at now_ms. *phase and *wake_ms (0 = never) tell when to come again. status (may be
- * NULL; else zeroed or an earlier copy) receives a copy of what is stored now (caller clears).
- * Errors: ERR_DEPENDENCY (come again soon), ERR_INTERNAL. */
+struct reconcile_result {
+    int64_t wake_ms;                 /* come again then; 0 = when something happens */
+    const struct job_status *status; /* what is stored now; borrowed for the call */
+};
+struct reconcile_end {
+    /* rc 0 and result, or -1 and err: ERR_DEPENDENCY, ERR_CONFLICT (come again soon),
+     * ERR_NOT_FOUND (the job is gone), ERR_CONFIG (its spec or status cannot be read, or a pod was
+     * refused: come again when something changes). */
+    void (*call)(void *ctx, int rc, const struct reconcile_result *result, const struct err *err);
+    void *ctx;
+};
+
+/* Begins a pass at now_ms. opts is borrowed until end is called, exactly once: from within, on a
+ * cluster that answers at once, or later on the loop thread. One pass of a job at a time. */
+void reconcile_start(const struct reconcile_opts *opts, int64_t now_ms, struct reconcile_end end);
+
+/* A whole pass on a cluster that answers at once. status (may be NULL; else zeroed or an earlier
+ * copy) receives a copy of what is stored now (caller clears). */
 int reconcile_pass(const struct reconcile_opts *opts, int64_t now_ms, struct job_status *status,
                    int64_t *wake_ms, struct err *err);
 #endif

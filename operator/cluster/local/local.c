@@ -230,9 +230,8 @@ static const cJSON *op_pods(struct cluster *cluster)
     return of(cluster)->store.pods;
 }
 
-static int op_create_pod(struct cluster *cluster, const cJSON *manifest, struct err *err)
+static int create_pod(struct cluster_local *local, const cJSON *manifest, struct err *err)
 {
-    struct cluster_local *local = of(cluster);
     const char *name = local_pod_name(manifest);
     cJSON *pod;
 
@@ -248,59 +247,85 @@ static int op_create_pod(struct cluster *cluster, const cJSON *manifest, struct 
     return 0;
 }
 
-static int op_annotate_pod(struct cluster *cluster, const char *name, const char *key,
-                           const char *value, struct err *err)
+static void annotate_pod(struct cluster_local *local, const char *name, const char *key,
+                         const char *value)
 {
-    struct cluster_local *local = of(cluster);
     cJSON *pod = local_store_find(&local->store, name);
 
-    (void)err;
     if (!pod)
-        return 0;
+        return;
     local_pod_annotate(pod, key, value);
     local->store.dirty = true;
     poke(local);
-    return 0;
 }
 
-static int op_delete_pod(struct cluster *cluster, const char *name, struct err *err)
+static void delete_pod(struct cluster_local *local, const char *name)
 {
-    struct cluster_local *local = of(cluster);
     cJSON *pod = local_store_find(&local->store, name);
     int64_t now_ms = clock_unix_ms();
 
-    (void)err;
     if (!pod || local_pod_is_deleted(pod))
-        return 0;
+        return;
     local_pod_delete(pod, now_ms);
     if (local_pod_is_pending(pod))
         local_pod_lose(pod, "Deleted", "the pod was deleted before it started", now_ms);
     local->store.dirty = true;
     forget_if_gone(local, pod);
     poke(local);
-    return 0;
 }
 
-static int op_release_pod(struct cluster *cluster, const char *name, struct err *err)
+static void release_pod(struct cluster_local *local, const char *name)
 {
-    struct cluster_local *local = of(cluster);
     cJSON *pod = local_store_find(&local->store, name);
 
-    (void)err;
     if (!pod)
-        return 0;
+        return;
     local_pod_release(pod, NAME_FINALIZER);
     local->store.dirty = true;
     forget_if_gone(local, pod);
     poke(local);
-    return 0;
 }
 
-static int op_write_status(struct cluster *cluster, const cJSON *status, struct err *err)
+static void answer(struct cluster_reply reply, int rc, const struct err *err)
+{
+    reply.call(reply.ctx, rc, rc < 0 ? err : NULL);
+}
+
+static void op_create_pod(struct cluster *cluster, const cJSON *manifest,
+                          struct cluster_reply reply)
+{
+    struct err err;
+
+    answer(reply, create_pod(of(cluster), manifest, &err), &err);
+}
+
+static void op_annotate_pod(struct cluster *cluster, const char *name, const char *key,
+                            const char *value, struct cluster_reply reply)
+{
+    annotate_pod(of(cluster), name, key, value);
+    answer(reply, 0, NULL);
+}
+
+static void op_delete_pod(struct cluster *cluster, const char *name, struct cluster_reply reply)
+{
+    delete_pod(of(cluster), name);
+    answer(reply, 0, NULL);
+}
+
+static void op_release_pod(struct cluster *cluster, const char *name, struct cluster_reply reply)
+{
+    release_pod(of(cluster), name);
+    answer(reply, 0, NULL);
+}
+
+static void op_write_status(struct cluster *cluster, const cJSON *status,
+                            struct cluster_reply reply)
 {
     struct local_store *store = &of(cluster)->store;
+    struct err err;
 
-    return local_store_put(store, store->job, "status", cJSON_Duplicate(status, true), err);
+    answer(reply, local_store_put(store, store->job, "status", cJSON_Duplicate(status, true), &err),
+           &err);
 }
 
 static void op_free(struct cluster *cluster)

@@ -147,7 +147,7 @@ static void another_build_is_refused_until_the_job_is_completed(void **state)
     world_open(&world);
     cluster = cluster_local_base(world.local);
     json_add_str(status, "phase", "Completed");
-    CHECK_OK(cluster->ops->write_status(cluster, status, &err), err);
+    CHECK_OK(now_status(cluster, status, &err), err);
     world_close(&world);
     world.build = "0.2.0-abc";
     world_open(&world);
@@ -197,7 +197,7 @@ static void what_could_not_be_stored_did_not_happen(void **state)
     CHECK_OK(file_remove(path, &err), err);
     CHECK_OK(file_mkdirs(inside, &err), err);
     json_add_str(status, "phase", "Converting");
-    assert_int_equal(cluster->ops->write_status(cluster, status, &err), -1);
+    assert_int_equal(now_status(cluster, status, &err), -1);
     assert_null(json_path(cluster->ops->job(cluster), "status"));
     assert_int_equal(cluster_local_set_parallelism(world.local, 9, &err), -1);
     assert_int_equal(json_path(cluster->ops->job(cluster), "spec.parallelism")->valueint, 2);

@@ -109,8 +109,8 @@ static void a_deleted_pod_is_killed_after_its_grace_and_stays_until_it_is_releas
     world_until(&world, name, "Running");
     pid = world_pid(&world, "hang");
     before_us = clock_mono_us();
-    CHECK_OK(cluster->ops->delete_pod(cluster, name, &err), err);
-    CHECK_OK(cluster->ops->delete_pod(cluster, name, &err), err); /* again is fine */
+    CHECK_OK(now_delete(cluster, name, &err), err);
+    CHECK_OK(now_delete(cluster, name, &err), err); /* again is fine */
     world_view(&world, name, &view);
     assert_int_equal(view.grace_ms, 1000);
     assert_in_range(view.deletion_ms, clock_unix_ms() - 3000, clock_unix_ms());
@@ -122,11 +122,11 @@ static void a_deleted_pod_is_killed_after_its_grace_and_stays_until_it_is_releas
     assert_true(view.has_finalizer);
     world_step(&world, 0);
     assert_non_null(world_pod(&world, name));
-    CHECK_OK(cluster->ops->release_pod(cluster, name, &err), err);
+    CHECK_OK(now_release(cluster, name, &err), err);
     assert_null(world_pod(&world, name));
-    CHECK_OK(cluster->ops->release_pod(cluster, name, &err), err);
-    CHECK_OK(cluster->ops->delete_pod(cluster, name, &err), err);
-    CHECK_OK(cluster->ops->annotate_pod(cluster, name, "k", "v", &err), err);
+    CHECK_OK(now_release(cluster, name, &err), err);
+    CHECK_OK(now_delete(cluster, name, &err), err);
+    CHECK_OK(now_annotate(cluster, name, "k", "v", &err), err);
     world_clear(&world);
 }
 
@@ -146,8 +146,8 @@ static void a_verdict_outlives_the_delete(void **state)
     world_create(&world, &id, NULL, name);
     world_until(&world, name, "Running");
     (void)world_pid(&world, "sleep");
-    CHECK_OK(cluster->ops->annotate_pod(cluster, name, ANNOTATION_VERDICT, "Stalled", &err), err);
-    CHECK_OK(cluster->ops->delete_pod(cluster, name, &err), err);
+    CHECK_OK(now_annotate(cluster, name, ANNOTATION_VERDICT, "Stalled", &err), err);
+    CHECK_OK(now_delete(cluster, name, &err), err);
     world_until(&world, name, "Failed");
     world_close(&world);
     world_open(&world);
@@ -328,15 +328,15 @@ static void names_are_taken_once(void **state)
     cluster = cluster_local_base(world.local);
     world_create(&world, &id, NULL, name);
     again = cJSON_Duplicate(world_pod(&world, name), true);
-    CHECK_ERR(cluster->ops->create_pod(cluster, again, &err), err, ERR_CONFLICT);
+    CHECK_ERR(now_create(cluster, again, &err), err, ERR_CONFLICT);
     json_path_set(again, "metadata.name", cJSON_CreateString("../out"));
-    CHECK_ERR(cluster->ops->create_pod(cluster, again, &err), err, ERR_INTERNAL);
+    CHECK_ERR(now_create(cluster, again, &err), err, ERR_INTERNAL);
     /* deleted before anything ran: never on a node, and held by its finalizer only */
-    CHECK_OK(cluster->ops->delete_pod(cluster, name, &err), err);
+    CHECK_OK(now_delete(cluster, name, &err), err);
     world_view(&world, name, &view);
     assert_int_equal(view.phase, POD_FAILED);
     assert_int_equal(view.cls, CLASS_INTERRUPTED);
-    CHECK_OK(cluster->ops->release_pod(cluster, name, &err), err);
+    CHECK_OK(now_release(cluster, name, &err), err);
     world_step(&world, 0);
     assert_null(world_pod(&world, name));
     world_clear(&world);
@@ -389,7 +389,7 @@ static _Noreturn void own(struct world *world, const char *ready)
         world_create(world, &ids[i], NULL, name);
     world_until(world, name, "Running");
     json_add_str(status, "phase", "Converting");
-    if (cluster->ops->write_status(cluster, status, &err) < 0 || file_write(ready, "", 0, &err) < 0)
+    if (now_status(cluster, status, &err) < 0 || file_write(ready, "", 0, &err) < 0)
         _exit(1);
     for (;;)
         world_step(world, 1000);

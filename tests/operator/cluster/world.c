@@ -114,6 +114,76 @@ static struct pods_context context_of(const struct world *world)
                                   .tracking = world->track != NULL };
 }
 
+struct outcome {
+    bool came;
+    int rc;
+    struct err *err;
+};
+
+static void outcome_take(void *ctx, int rc, const struct err *err)
+{
+    struct outcome *outcome = ctx;
+
+    assert_false(outcome->came);
+    outcome->came = true;
+    outcome->rc = rc;
+    if (rc < 0)
+        *outcome->err = *err;
+}
+
+static struct cluster_reply into(struct outcome *outcome, struct err *err)
+{
+    *outcome = (struct outcome){ .err = err };
+    return (struct cluster_reply){ outcome_take, outcome };
+}
+
+static int ended(const struct outcome *outcome)
+{
+    assert_true(outcome->came);
+    return outcome->rc;
+}
+
+int now_create(struct cluster *cluster, const cJSON *manifest, struct err *err)
+{
+    struct outcome outcome;
+
+    cluster->ops->create_pod(cluster, manifest, into(&outcome, err));
+    return ended(&outcome);
+}
+
+int now_annotate(struct cluster *cluster, const char *name, const char *key, const char *value,
+                 struct err *err)
+{
+    struct outcome outcome;
+
+    cluster->ops->annotate_pod(cluster, name, key, value, into(&outcome, err));
+    return ended(&outcome);
+}
+
+int now_delete(struct cluster *cluster, const char *name, struct err *err)
+{
+    struct outcome outcome;
+
+    cluster->ops->delete_pod(cluster, name, into(&outcome, err));
+    return ended(&outcome);
+}
+
+int now_release(struct cluster *cluster, const char *name, struct err *err)
+{
+    struct outcome outcome;
+
+    cluster->ops->release_pod(cluster, name, into(&outcome, err));
+    return ended(&outcome);
+}
+
+int now_status(struct cluster *cluster, const cJSON *status, struct err *err)
+{
+    struct outcome outcome;
+
+    cluster->ops->write_status(cluster, status, into(&outcome, err));
+    return ended(&outcome);
+}
+
 void world_create(struct world *world, const struct attempt_id *id, cJSON *change,
                   char name[NAME_POD_SIZE])
 {
@@ -133,7 +203,7 @@ void world_create(struct world *world, const struct attempt_id *id, cJSON *chang
     }
     cJSON_Delete(change);
     (void)snprintf(name, NAME_POD_SIZE, "%s", json_path(pod, "metadata.name")->valuestring);
-    must(cluster->ops->create_pod(cluster, pod, &err), &err);
+    must(now_create(cluster, pod, &err), &err);
 }
 
 const cJSON *world_pod(struct world *world, const char *name)

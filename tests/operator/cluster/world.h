@@ -47,6 +47,13 @@ void world_step(struct world *world, int wait_ms);
 /* reconcile and step until the job's phase is this one; fails after limit_ms. */
 void world_run(struct world *world, enum phase phase, int limit_ms);
 int world_turn(struct world *world, struct err *err); /* waits, then steps and reconciles */
+/* The writes of a cluster that answers at once: 0, or -1 and why. */
+int now_create(struct cluster *cluster, const cJSON *manifest, struct err *err);
+int now_annotate(struct cluster *cluster, const char *name, const char *key, const char *value,
+                 struct err *err);
+int now_delete(struct cluster *cluster, const char *name, struct err *err);
+int now_release(struct cluster *cluster, const char *name, struct err *err);
+int now_status(struct cluster *cluster, const cJSON *status, struct err *err);
 int world_pid(const struct world *world,
               const char *kind); /* last line of pid-KIND, waits for it */
 bool world_process_lives(int pid);

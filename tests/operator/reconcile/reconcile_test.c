@@ -286,19 +286,23 @@ static void the_assembly_follows_the_last_commit_at_once(void **state)
 static struct cluster_ops broken;
 static int refused_creates;
 
-static int refuse_status(struct cluster *cluster, const cJSON *status, struct err *err)
+static void refuse_status(struct cluster *cluster, const cJSON *status, struct cluster_reply reply)
 {
+    struct err err;
+
     (void)cluster;
     (void)status;
-    return err_set(err, ERR_DEPENDENCY, "no disk");
+    reply.call(reply.ctx, err_set(&err, ERR_DEPENDENCY, "no disk"), &err);
 }
 
-static int count_create(struct cluster *cluster, const cJSON *manifest, struct err *err)
+static void count_create(struct cluster *cluster, const cJSON *manifest, struct cluster_reply reply)
 {
+    struct err err;
+
     (void)cluster;
     (void)manifest;
     refused_creates++;
-    return err_set(err, ERR_CONFLICT, "exists");
+    reply.call(reply.ctx, err_set(&err, ERR_CONFLICT, "exists"), &err);
 }
 
 static void without_its_status_written_nothing_is_done(void **state)
