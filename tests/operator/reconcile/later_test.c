@@ -281,6 +281,25 @@ static void a_cancelled_job_releases_then_deletes(void **state)
     turn_clear(&turn);
 }
 
+static void a_kind_that_failed_is_followed_by_none(void **state)
+{
+    struct turn turn;
+
+    (void)state;
+    turn_init(&turn);
+    pod_add(&turn, 0, "Failed");
+    pod_add(&turn, 1, "Running");
+    json_path_set(turn.later.job, "spec.cancel", cJSON_CreateTrue());
+    start(&turn);
+    reply_all(&turn, ERR_NONE);
+    CHECK_STR("then", turn.later.asked, "release");
+    reply_all(&turn, ERR_DEPENDENCY);
+    CHECK_STR("deletes", turn.later.asked, "");
+    assert_int_equal(turn.ends, 1);
+    assert_int_equal(turn.code, ERR_DEPENDENCY);
+    turn_clear(&turn);
+}
+
 static void a_job_that_is_gone_ends_the_pass(void **state)
 {
     struct turn turn;
@@ -306,6 +325,7 @@ int main(void)
         cmocka_unit_test(a_status_that_was_not_written_stops_everything),
         cmocka_unit_test(one_refused_create_is_the_last),
         cmocka_unit_test(a_cancelled_job_releases_then_deletes),
+        cmocka_unit_test(a_kind_that_failed_is_followed_by_none),
         cmocka_unit_test(a_job_that_is_gone_ends_the_pass),
     };
 
