@@ -121,10 +121,10 @@ static void show(struct local_run *run)
     struct cluster *cluster = run->world.reconcile.cluster;
     struct track_snapshot snapshot = { 0 };
 
-    if (run->world.track)
-        track_snapshot(run->world.track, &snapshot);
+    if (run->world.watch)
+        track_snapshot(run->world.watch, NULL, 0, &snapshot);
     progress_look(&run->progress, &run->progress_state, run->work_dir, &run->status,
-                  cluster->ops->pods(cluster), run->world.track ? &snapshot : NULL,
+                  cluster->ops->pods(cluster), run->world.watch ? &snapshot : NULL,
                   clock_mono_us());
     track_snapshot_clear(&snapshot);
     run->view.ops->update(&run->view, &run->progress, clock_mono_us());
@@ -165,6 +165,8 @@ static int turn(struct local_run *run, int64_t *wake_ms, struct err *err)
     int64_t now_ms = clock_unix_ms(), next_ms = 0;
 
     server_check(run, now_ms);
+    if (run->world.track)
+        track_news(run->world.track, NULL, NULL);
     if (cluster_local_step(run->world.local, now_ms, &next_ms, err) < 0 ||
         reconcile_pass(&run->world.reconcile, now_ms, &run->status, wake_ms, err) < 0) {
         if (err->code != ERR_DEPENDENCY || ++run->troubles > TROUBLE_MAX)

@@ -21,9 +21,7 @@ static void token_make(struct local_world *world)
 /* Tracking is a help, never a need: without a redis-server the conversion runs Degraded. */
 static int tracking_open(struct local_world *world, struct view *view, struct err *err)
 {
-    struct track_opts opts = { .uid = cluster_local_uid(world->local),
-                               .token_hex = world->token,
-                               .reread_ms = REREAD_MS };
+    struct track_opts opts = { .reread_ms = REREAD_MS };
     struct err why;
     char text[600];
 
@@ -36,7 +34,10 @@ static int tracking_open(struct local_world *world, struct view *view, struct er
     opts.url = track_server_url(world->server);
     opts.password = track_server_password(world->server);
     cluster_local_secret(world->local, opts.url, opts.password ? opts.password : "", world->token);
-    return track_open(&world->track, &opts, err);
+    if (track_open(&world->track, &opts, err) < 0)
+        return -1;
+    world->watch = track_watch(world->track, cluster_local_uid(world->local), world->token);
+    return 0;
 }
 
 static void event_note(void *ctx, const char *reason, const char *message)
@@ -70,7 +71,7 @@ int local_world_open(struct local_world *world, const cJSON *job, const char *wo
         return -1;
     world->reconcile = (struct reconcile_opts){
         .cluster = cluster_local_base(world->local),
-        .track = world->track,
+        .track = world->watch,
         .tracking_wanted = true,
         .token_hex = world->token,
         .pods = { .image = "local",

@@ -16,6 +16,7 @@ struct local_world {
     struct cluster_local *local; /* owned */
     struct track_server *server; /* owned; NULL: no redis-server here */
     struct track *track;         /* owned; NULL with it */
+    struct track_job *watch;     /* of track; NULL with it */
     char *build;                 /* owned */
     char *worker;                /* owned */
     char token[HASH_HEX_SIZE];   /* HMAC(this run's 32 random bytes, job UID) */

@@ -124,7 +124,8 @@ static int observe(struct pass *pass, struct err *err)
         status_from_json(&pass->status, json_path(pass->job, "status"), err) < 0)
         return -1;
     if (pass->opts->track)
-        track_snapshot(pass->opts->track, &pass->track);
+        track_snapshot(pass->opts->track, pass->status.completed,
+                       pass->status.planned ? pass->status.plan.segments : 0, &pass->track);
     views_read(pass);
     return 0;
 }
@@ -375,7 +376,7 @@ static void acts_begin(struct pass *pass)
 static void status_reply(void *ctx, int rc, const struct err *err)
 {
     struct pass *pass = ctx;
-    const struct track *track = pass->opts->track;
+    struct track_job *track = pass->opts->track;
 
     if (rc < 0) {
         pass_fail(pass, err);
@@ -385,7 +386,7 @@ static void status_reply(void *ctx, int rc, const struct err *err)
     }
     tell_status(pass);
     if (track && is_final(pass->decision.status.phase) && !is_final(pass->status.phase))
-        track_expire(pass->opts->track, EXPIRE_S);
+        track_expire(track, EXPIRE_S);
     acts_begin(pass);
 }
 

@@ -14,7 +14,7 @@
 
 struct reconcile_opts {
     struct cluster *cluster; /* borrowed */
-    struct track *track;     /* borrowed; NULL: no tracking */
+    struct track_job *track; /* borrowed; NULL: no tracking */
     bool tracking_wanted;
     const char *token_hex;    /* borrowed */
     struct pods_context pods; /* job is taken from the cluster at each pass */

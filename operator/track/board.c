@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SLOT_PLAN, SLOT_ASSEMBLE, SLOT_CONVERT, SLOTS = SLOT_CONVERT + PLAN_MAX_SEGMENTS };
+enum { SLOT_PLAN, SLOT_ASSEMBLE, SLOT_CONVERT };
 
 /* -1 when nobody of ours writes such a field. */
 static int slot_of(const char *field)
@@ -36,8 +36,6 @@ void board_init(struct board *board, const char *uid, const char *token_hex)
 {
     *board = (struct board){ .token_hex = xstrdup(token_hex) };
     (void)snprintf(board->uid, sizeof(board->uid), "%s", uid);
-    board->done_at = xcalloc(SLOTS, sizeof(board->done_at[0]));
-    board->beat_at = xcalloc(SLOTS, sizeof(board->beat_at[0]));
 }
 
 void board_clear(struct board *board)
@@ -52,11 +50,27 @@ void board_clear(struct board *board)
     *board = (struct board){ 0 };
 }
 
+/* Most films are short, and a thousand jobs are watched at a time. */
+static void slots_grow(struct board *board, int slot)
+{
+    size_t cap = board->slot_cap ? board->slot_cap : 16;
+
+    if ((size_t)slot < board->slot_cap)
+        return;
+    while (cap <= (size_t)slot)
+        cap *= 2;
+    board->done_at = xrealloc(board->done_at, cap * sizeof(board->done_at[0]));
+    board->beat_at = xrealloc(board->beat_at, cap * sizeof(board->beat_at[0]));
+    for (size_t i = board->slot_cap; i < cap; i++)
+        board->done_at[i] = board->beat_at[i] = 0;
+    board->slot_cap = cap;
+}
+
 bool board_wants_done(const struct board *board, const char *field)
 {
     int slot = slot_of(field);
 
-    return slot >= 0 && !board->done_at[slot];
+    return slot >= 0 && ((size_t)slot >= board->slot_cap || !board->done_at[slot]);
 }
 
 bool board_add_done(struct board *board, const char *field, const char *text, size_t len)
@@ -72,6 +86,7 @@ bool board_add_done(struct board *board, const char *field, const char *text, si
         board->done_cap = board->done_cap ? 2 * board->done_cap : 16;
         board->done = xrealloc(board->done, board->done_cap * sizeof(board->done[0]));
     }
+    slots_grow(board, slot_of(field));
     board->done[board->done_count++] = record;
     board->done_at[slot_of(field)] = (uint32_t)board->done_count;
     return true;
@@ -79,6 +94,7 @@ bool board_add_done(struct board *board, const char *field, const char *text, si
 
 static struct track_beat *beat_at(struct board *board, int slot)
 {
+    slots_grow(board, slot);
     if (board->beat_at[slot])
         return &board->beats[board->beat_at[slot] - 1];
     if (board->beat_count == board->beat_cap) {
@@ -95,6 +111,11 @@ static bool is_newer(const struct attempt_id *a, const struct attempt_id *b)
     return a->epoch != b->epoch ? a->epoch > b->epoch : a->attempt > b->attempt;
 }
 
+static bool is_settled(const struct board *board, int slot)
+{
+    return (size_t)slot < board->slot_cap && board->done_at[slot] == BOARD_SETTLED;
+}
+
 /* A beat of an older attempt (it is being deleted, and still beats) does not take the newer's
  * place; progress moves when it grows, or when another attempt begins. */
 bool board_add_beat(struct board *board, const char *field, const char *text, size_t len,
@@ -106,8 +127,8 @@ bool board_add_beat(struct board *board, const char *field, const char *text, si
     struct err dropped;
     bool moved;
 
-    if (slot < 0 || beat_parse(&beat, text, len, board->token_hex, &dropped) < 0 ||
-        !is_field(field, &beat.id))
+    if (slot < 0 || is_settled(board, slot) ||
+        beat_parse(&beat, text, len, board->token_hex, &dropped) < 0 || !is_field(field, &beat.id))
         return false;
     held = beat_at(board, slot);
     if (held->progress_ms && is_newer(&held->beat.id, &beat.id))
@@ -118,4 +139,47 @@ bool board_add_beat(struct board *board, const char *field, const char *text, si
         held->progress_ms = now_unix_ms;
     held->beat = beat;
     return moved;
+}
+
+static int slot_of_id(const struct attempt_id *id)
+{
+    if (id->stage == STAGE_CONVERT)
+        return SLOT_CONVERT + (int)id->index;
+    return id->stage == STAGE_PLAN ? SLOT_PLAN : SLOT_ASSEMBLE;
+}
+
+/* The last one takes the place of the one that goes. */
+static void done_forget(struct board *board, int slot)
+{
+    uint32_t place = board->done_at[slot];
+
+    board->done_at[slot] = BOARD_SETTLED;
+    if (place == 0)
+        return;
+    board->done[place - 1] = board->done[--board->done_count];
+    if (place - 1 < board->done_count)
+        board->done_at[slot_of_id(&board->done[place - 1].id)] = place;
+}
+
+static void beat_forget(struct board *board, int slot)
+{
+    uint32_t place = board->beat_at[slot];
+
+    board->beat_at[slot] = 0;
+    if (place == 0)
+        return;
+    board->beats[place - 1] = board->beats[--board->beat_count];
+    if (place - 1 < board->beat_count)
+        board->beat_at[slot_of_id(&board->beats[place - 1].beat.id)] = place;
+}
+
+void board_settle(struct board *board, uint32_t index)
+{
+    int slot = SLOT_CONVERT + (int)index;
+
+    if (index >= PLAN_MAX_SEGMENTS || is_settled(board, slot))
+        return;
+    slots_grow(board, slot);
+    done_forget(board, slot);
+    beat_forget(board, slot);
 }

@@ -16,8 +16,11 @@ struct board {
     size_t done_count, done_cap;
     struct track_beat *beats; /* owned */
     size_t beat_count, beat_cap;
-    uint32_t *done_at, *beat_at; /* owned; by slot of the field: place + 1, 0 = none */
+    /* Owned; by slot of the field: place + 1, 0 = none, BOARD_SETTLED. Grown as slots come. */
+    uint32_t *done_at, *beat_at;
+    size_t slot_cap;
 };
+#define BOARD_SETTLED UINT32_MAX /* in done_at: counted, not wanted again */
 
 void board_init(struct board *board, const char *uid, const char *token_hex);
 void board_clear(struct board *board);
@@ -27,4 +30,6 @@ bool board_wants_done(const struct board *board, const char *field);
 bool board_add_done(struct board *board, const char *field, const char *text, size_t len);
 bool board_add_beat(struct board *board, const char *field, const char *text, size_t len,
                     int64_t now_unix_ms);
+/* The segment is counted for good: its record and beat are forgotten, and not wanted again. */
+void board_settle(struct board *board, uint32_t index);
 #endif

@@ -69,9 +69,7 @@ void world_open(struct world *world)
 
 void world_track(struct world *world)
 {
-    struct track_opts opts = { .uid = cluster_local_uid(world->local),
-                               .token_hex = WORLD_TOKEN,
-                               .reread_ms = 200 };
+    struct track_opts opts = { .reread_ms = 200 };
     struct err err;
 
     must(track_server_start(&world->server, &err), &err);
@@ -79,6 +77,7 @@ void world_track(struct world *world)
     opts.password = track_server_password(world->server);
     cluster_local_secret(world->local, opts.url, opts.password, WORLD_TOKEN);
     must(track_open(&world->track, &opts, &err), &err);
+    world->watch = track_watch(world->track, cluster_local_uid(world->local), WORLD_TOKEN);
 }
 
 void world_close(struct world *world)
@@ -90,6 +89,7 @@ void world_close(struct world *world)
     world->wake_ms = 0;
     world->local = NULL;
     world->track = NULL;
+    world->watch = NULL;
     world->server = NULL;
 }
 
@@ -230,6 +230,8 @@ static void wait_for_work(struct world *world, int64_t wait_ms)
     if (world->wake_ms && world->wake_ms - now_ms < wait_ms)
         wait_ms = world->wake_ms - now_ms;
     (void)poll(fds, 2, wait_ms > 0 ? (int)wait_ms : 0);
+    if (world->track)
+        track_news(world->track, NULL, NULL);
 }
 
 void world_step(struct world *world, int wait_ms)
@@ -269,7 +271,7 @@ void world_view(struct world *world, const char *name, struct pod_view *view)
 int world_turn(struct world *world, struct err *err)
 {
     const struct reconcile_opts opts = { .cluster = cluster_local_base(world->local),
-                                         .track = world->track,
+                                         .track = world->watch,
                                          .tracking_wanted = true,
                                          .token_hex = WORLD_TOKEN,
                                          .pods = context_of(world) };

@@ -22,6 +22,7 @@ struct world {
     struct cluster_local *local;
     struct track_server *server;
     struct track *track;
+    struct track_job *watch;
     struct job_status status;
     int64_t wake_ms; /* when the last step or turn wanted to be called again; 0 = never */
 };

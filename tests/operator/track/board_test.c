@@ -120,12 +120,48 @@ static void a_whole_film_fits(void **state)
     board_clear(&board);
 }
 
+static void a_settled_segment_is_forgotten_and_not_wanted(void **state)
+{
+    struct board board;
+
+    (void)state;
+    board_init(&board, UID_TEXT, TOKEN);
+    for (uint32_t i = 0; i < 9; i++) {
+        struct record record = record_of(STAGE_CONVERT, i);
+        char field[16];
+
+        name_field(field, &record.id);
+        assert_true(add(&board, field, &record, TOKEN));
+    }
+    assert_true(beat(&board, 0, 0, 10, 1000)); /* of 7 */
+    board_settle(&board, 7);
+    board_settle(&board, 7);
+    board_settle(&board, 2);
+    board_settle(&board, 500); /* before it was ever heard of */
+    assert_int_equal(board.done_count, 7);
+    assert_int_equal(board.beat_count, 0);
+    assert_false(board_wants_done(&board, "7"));
+    assert_false(board_wants_done(&board, "500"));
+    assert_false(beat(&board, 0, 0, 11, 2000));
+    for (uint32_t i = 0; i < 9; i++) {
+        bool held = false;
+
+        for (size_t at = 0; at < board.done_count; at++)
+            held |= board.done[at].id.index == i;
+        CHECK_INT("held", held, i != 7 && i != 2);
+    }
+    board_settle(&board, 8);
+    assert_int_equal(board.done_count, 6);
+    board_clear(&board);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(only_what_is_signed_and_in_its_place_counts),
         cmocka_unit_test(progress_moves_when_it_grows),
         cmocka_unit_test(a_whole_film_fits),
+        cmocka_unit_test(a_settled_segment_is_forgotten_and_not_wanted),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -27,6 +27,7 @@
 struct fixture {
     struct track_server *server;
     struct track *track;
+    struct track_job *job;
     struct redis *redis;
 };
 
@@ -48,7 +49,7 @@ static void connect_again(struct fixture *f)
 
 static void start(struct fixture *f, uint32_t reread_ms)
 {
-    struct track_opts opts = { .uid = UID_TEXT, .token_hex = TOKEN, .reread_ms = reread_ms };
+    struct track_opts opts = { .reread_ms = reread_ms };
     struct err err;
 
     *f = (struct fixture){ 0 };
@@ -56,6 +57,7 @@ static void start(struct fixture *f, uint32_t reread_ms)
     opts.url = track_server_url(f->server);
     opts.password = track_server_password(f->server);
     must(track_open(&f->track, &opts, &err), &err);
+    f->job = track_watch(f->track, UID_TEXT, TOKEN);
     connect_again(f);
 }
 
@@ -136,7 +138,8 @@ static bool wait_for(struct fixture *f, snapshot_fn *fn, int limit_ms, struct tr
         int64_t left_ms;
         bool is;
 
-        track_snapshot(f->track, out);
+        track_news(f->track, NULL, NULL);
+        track_snapshot(f->job, NULL, 0, out);
         is = fn(out);
         left_ms = (until_us - clock_mono_us()) / 1000;
         if (is || left_ms <= 0)
@@ -182,7 +185,7 @@ static void a_completion_is_known_at_once(void **state)
 
 static void what_was_done_before_is_read_at_the_start(void **state)
 {
-    struct track_opts opts = { .uid = UID_TEXT, .token_hex = TOKEN, .reread_ms = 60000 };
+    struct track_opts opts = { .reread_ms = 60000 };
     struct fixture f;
     struct err err;
 
@@ -194,6 +197,7 @@ static void what_was_done_before_is_read_at_the_start(void **state)
     opts.url = track_server_url(f.server);
     opts.password = track_server_password(f.server);
     must(track_open(&f.track, &opts, &err), &err);
+    f.job = track_watch(f.track, UID_TEXT, TOKEN);
     wanted = 600;
     expect(&f, has_done, 5000);
     stop(&f);
@@ -236,7 +240,7 @@ static void flushall_loses_nothing(void **state)
     expect(&f, has_beat, 5000);
     call(&f, "FLUSHALL", NULL, NULL, NULL);
     (void)usleep(300000);
-    track_snapshot(f.track, &snapshot);
+    track_snapshot(f.job, NULL, 0, &snapshot);
     assert_int_equal(snapshot.done_count, 1);
     assert_int_equal(snapshot.beat_count, 1);
     assert_true(is_up(&snapshot));
@@ -261,7 +265,7 @@ static void progress_has_the_time_it_moved(void **state)
     track_snapshot_clear(&snapshot);
     beat(&f, 10); /* it beats and does not move */
     (void)usleep(300000);
-    track_snapshot(f.track, &snapshot);
+    track_snapshot(f.job, NULL, 0, &snapshot);
     assert_int_equal(snapshot.beats[0].progress_ms, first_ms);
     track_snapshot_clear(&snapshot);
     before_ms = clock_unix_ms();
@@ -326,9 +330,7 @@ static void a_stopped_server_is_away_until_it_goes_on(void **state)
 static void another_server_is_followed(void **state)
 {
     struct track_server *first;
-    struct track_opts opts = {
-        .uid = UID_TEXT, .token_hex = TOKEN, .reread_ms = 100, .url = "unix:///nowhere/r.sock"
-    };
+    struct track_opts opts = { .reread_ms = 100, .url = "unix:///nowhere/r.sock" };
     struct fixture f = { 0 };
     struct err err;
 
@@ -337,6 +339,7 @@ static void another_server_is_followed(void **state)
     f.server = first;
     opts.password = track_server_password(first);
     must(track_open(&f.track, &opts, &err), &err); /* away is no error */
+    f.job = track_watch(f.track, UID_TEXT, TOKEN);
     expect(&f, is_away, 5000);
     track_move(f.track, track_server_url(first));
     expect(&f, is_up, 5000);
@@ -358,10 +361,103 @@ static void hashes_of_a_finished_job_expire(void **state)
     start(&f, 60000);
     expect(&f, is_up, 5000);
     done(&f, 1, TOKEN, true);
-    track_expire(f.track, 3600);
+    track_expire(f.job, 3600);
     track_free(f.track); /* at once: it must not be forgotten */
     f.track = NULL;
     must(redis_call(f.redis, &value, 2, ttl, &err), &err);
+    assert_in_range(value.number, 3500, 3600);
+    redis_value_clear(&value);
+    stop(&f);
+}
+
+#define OTHER_UID "6f1c1f5e-0000-4000-8000-00000000ef01"
+
+static void note_uid(void *ctx, const char *uid)
+{
+    char *seen = ctx;
+
+    (void)snprintf(seen + strlen(seen), 200 - strlen(seen), "%s ", uid);
+}
+
+/* One thread, two jobs: each has its own news and its own records. */
+static void jobs_are_told_apart(void **state)
+{
+    struct track_snapshot snapshot;
+    struct track_job *other;
+    char seen[200] = "";
+    struct fixture f;
+
+    (void)state;
+    start(&f, 60000);
+    expect(&f, is_up, 5000);
+    other = track_watch(f.track, OTHER_UID, TOKEN);
+    for (int64_t up_ms = 0; !up_ms; (void)usleep(5000)) {
+        track_snapshot(other, NULL, 0, &snapshot);
+        up_ms = snapshot.up_ms;
+        track_snapshot_clear(&snapshot);
+    }
+    track_news(f.track, note_uid, seen);
+    seen[0] = '\0';
+    done(&f, 3, TOKEN, true);
+    wanted = 1;
+    for (int i = 0; i < 500 && !seen[0]; i++) {
+        (void)usleep(10000);
+        track_news(f.track, note_uid, seen);
+    }
+    CHECK_STR("news", seen, UID_TEXT " ");
+    track_snapshot(other, NULL, 0, &snapshot);
+    assert_int_equal(snapshot.done_count, 0);
+    assert_true(snapshot.up_ms > 0);
+    track_snapshot_clear(&snapshot);
+    track_unwatch(other);
+    expect(&f, has_done, 5000);
+    stop(&f);
+}
+
+static void what_is_counted_is_forgotten(void **state)
+{
+    static const uint8_t settled[] = { 0, 1, 0 };
+    struct track_snapshot snapshot;
+    struct fixture f;
+
+    (void)state;
+    start(&f, 50);
+    for (uint32_t i = 0; i < 3; i++)
+        done(&f, i, TOKEN, true);
+    wanted = 3;
+    expect(&f, has_done, 5000);
+    track_snapshot(f.job, settled, COUNT(settled), &snapshot);
+    assert_int_equal(snapshot.done_count, 2);
+    for (size_t i = 0; i < 2; i++)
+        assert_int_not_equal(snapshot.done[i].id.index, 1);
+    track_snapshot_clear(&snapshot);
+    (void)usleep(300000); /* read again some times: it does not come back */
+    track_snapshot(f.job, NULL, 0, &snapshot);
+    assert_int_equal(snapshot.done_count, 2);
+    track_snapshot_clear(&snapshot);
+    stop(&f);
+}
+
+/* The job is over and forgotten here while Redis is away: its hashes expire all the same. */
+static void an_expiry_outlives_its_watcher(void **state)
+{
+    const char *ttl[] = { "TTL", "sj:{" UID_TEXT "}:done" };
+    struct redis_value value = { .type = REDIS_NIL };
+    struct fixture f;
+    struct err err;
+
+    (void)state;
+    start(&f, 60000);
+    expect(&f, is_up, 5000);
+    done(&f, 1, TOKEN, true);
+    track_expire(f.job, 3600);
+    track_unwatch(f.job);
+    for (int i = 0; i < 500; i++) {
+        must(redis_call(f.redis, &value, 2, ttl, &err), &err);
+        if (value.number > 0)
+            break;
+        (void)usleep(10000);
+    }
     assert_in_range(value.number, 3500, 3600);
     redis_value_clear(&value);
     stop(&f);
@@ -377,12 +473,12 @@ static void everything_at_once(void **state)
     for (uint32_t i = 0; i < 300; i++) {
         done(&f, i, TOKEN, true);
         beat(&f, i);
-        track_snapshot(f.track, &snapshot);
+        track_snapshot(f.job, NULL, 0, &snapshot);
         track_snapshot_clear(&snapshot);
         if (i % 50 == 0)
             track_move(f.track, track_server_url(f.server));
         if (i % 70 == 0)
-            track_expire(f.track, 1000);
+            track_expire(f.job, 1000);
     }
     wanted = 300;
     expect(&f, has_done, 10000);
@@ -547,6 +643,9 @@ int main(void)
         cmocka_unit_test(a_stopped_server_is_away_until_it_goes_on),
         cmocka_unit_test(another_server_is_followed),
         cmocka_unit_test(hashes_of_a_finished_job_expire),
+        cmocka_unit_test(jobs_are_told_apart),
+        cmocka_unit_test(what_is_counted_is_forgotten),
+        cmocka_unit_test(an_expiry_outlives_its_watcher),
         cmocka_unit_test(everything_at_once),
         cmocka_unit_test(the_server_is_private),
         cmocka_unit_test(the_server_dies_with_its_owner),
