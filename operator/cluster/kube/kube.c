@@ -1,0 +1,361 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "operator/cluster/kube/kube.h"
+
+#include "common/contract/names.h"
+#include "common/mem.h"
+#include "operator/cluster/kube/names.h"
+
+#include <stdio.h>
+#include <string.h>
+
+const struct kube_resource cluster_kube_jobs = { "stereojob.io", "v1", "stereojobs", "StereoJob" };
+const struct kube_resource cluster_kube_pods = { "", "v1", "pods", "Pod" };
+
+struct cluster_kube {
+    struct cluster base; /* first */
+    struct cluster_kube_api api;
+    char *space, *name, *uid; /* owned */
+    struct names pods;        /* of this job, as the cache told */
+    cJSON *list;              /* owned: what pods() gave last; its items belong to the cache */
+};
+
+/* One write, and a read after it where the answer asks for one. */
+struct write {
+    struct cluster_kube *cluster;
+    struct cluster_reply reply;
+    const char *what;             /* "create pod"; static */
+    struct kube_reflector *cache; /* where its answer belongs */
+    const struct kube_resource *resource;
+    char *object;    /* owned: its name */
+    struct err held; /* why it is read again, told afterwards */
+    bool absent_ok;  /* 404 is a yes */
+};
+
+static struct cluster_kube *of(struct cluster *cluster)
+{
+    return (struct cluster_kube *)cluster;
+}
+
+static const char *text_at(const cJSON *doc, const char *path)
+{
+    const cJSON *item = json_path(doc, path);
+
+    return cJSON_IsString(item) ? item->valuestring : "";
+}
+
+static struct write *write_new(struct cluster_kube *cluster, const char *what, const char *object,
+                               struct cluster_reply reply)
+{
+    struct write *write = xcalloc(1, sizeof(*write));
+
+    write->cluster = cluster;
+    write->reply = reply;
+    write->what = what;
+    write->cache = cluster->api.pods;
+    write->resource = &cluster_kube_pods;
+    write->object = xstrdup(object);
+    return write;
+}
+
+static void write_end(struct write *write, int rc, const struct err *err)
+{
+    struct cluster_reply reply = write->reply;
+
+    free(write->object);
+    free(write);
+    reply.call(reply.ctx, rc, err);
+}
+
+/* An answer may be a Status ("Success") where the object is gone already. */
+static void cache_put(const struct write *write, const cJSON *doc)
+{
+    if (strcmp(text_at(doc, "kind"), write->resource->kind) == 0)
+        kube_reflector_put(write->cache, doc);
+}
+
+static void read_done(void *ctx, const struct kube_status *status, const cJSON *doc)
+{
+    struct write *write = ctx;
+    struct err held = write->held;
+
+    if (status->code / 100 == 2)
+        cache_put(write, doc);
+    write_end(write, -1, &held);
+}
+
+/* What the cache holds is not what the API server does: read before anybody decides again. */
+static void read_live(struct write *write)
+{
+    struct cluster_kube *cluster = write->cluster;
+    AUTO_FREE char *path = kube_path(write->resource, cluster->space, write->object, NULL, NULL);
+    const struct kube_request request = {
+        .method = "GET", .path = path, .done = read_done, .ctx = write
+    };
+
+    kube_call_start(cluster->api.client, &request, NULL);
+}
+
+static void write_done(void *ctx, const struct kube_status *status, const cJSON *doc)
+{
+    struct write *write = ctx;
+
+    if (status->code / 100 == 2) {
+        cache_put(write, doc);
+        write_end(write, 0, NULL);
+        return;
+    }
+    if (status->code == 404 && write->absent_ok) {
+        write_end(write, 0, NULL);
+        return;
+    }
+    (void)kube_status_err(&write->held, status, write->what);
+    /* A test of ours in a JSON patch that does not hold is 422. */
+    if (status->code == 422 && strcmp(write->what, "release pod") == 0)
+        write->held.code = ERR_CONFLICT;
+    if (write->held.code == ERR_CONFLICT) {
+        read_live(write);
+    } else {
+        struct err held = write->held;
+
+        write_end(write, -1, &held);
+    }
+}
+
+static void write_send(struct write *write, const char *method, const char *sub,
+                       enum kube_patch patch, const cJSON *body)
+{
+    struct cluster_kube *cluster = write->cluster;
+    bool is_post = strcmp(method, "POST") == 0;
+    AUTO_FREE char *path =
+        kube_path(write->resource, cluster->space, is_post ? NULL : write->object, sub, NULL);
+    const struct kube_request request = { .method = method,
+                                          .path = path,
+                                          .body = body,
+                                          .patch = patch,
+                                          .done = write_done,
+                                          .ctx = write };
+
+    kube_call_start(cluster->api.client, &request, NULL);
+}
+
+static const cJSON *op_job(struct cluster *base)
+{
+    const struct cluster_kube *cluster = of(base);
+    const cJSON *job = kube_reflector_get(cluster->api.jobs, cluster->space, cluster->name);
+
+    return job && strcmp(text_at(job, "metadata.uid"), cluster->uid) == 0 ? job : NULL;
+}
+
+static const cJSON *pod_get(const struct cluster_kube *cluster, const char *name)
+{
+    return kube_reflector_get(cluster->api.pods, cluster->space, name);
+}
+
+static const cJSON *op_pods(struct cluster *base)
+{
+    struct cluster_kube *cluster = of(base);
+
+    cJSON_Delete(cluster->list);
+    cluster->list = cJSON_CreateArray();
+    for (size_t i = 0; i < cluster->pods.count; i++) {
+        const cJSON *pod = pod_get(cluster, cluster->pods.list[i]);
+
+        if (pod)
+            cJSON_AddItemReferenceToArray(cluster->list, (cJSON *)pod);
+    }
+    return cluster->list;
+}
+
+static void op_create_pod(struct cluster *base, const cJSON *manifest, struct cluster_reply reply)
+{
+    struct write *write =
+        write_new(of(base), "create pod", text_at(manifest, "metadata.name"), reply);
+
+    write_send(write, "POST", NULL, KUBE_PATCH_NONE, manifest);
+}
+
+/* Nothing to be done: the reply comes all the same. */
+static void reply_now(struct cluster_reply reply)
+{
+    reply.call(reply.ctx, 0, NULL);
+}
+
+/* The uid makes it the pod that was seen, and none that took its name since. */
+static void op_annotate_pod(struct cluster *base, const char *name, const char *key,
+                            const char *value, struct cluster_reply reply)
+{
+    struct cluster_kube *cluster = of(base);
+    const cJSON *pod = pod_get(cluster, name);
+    AUTO(cJSON) cJSON *body = cJSON_CreateObject();
+    cJSON *metadata = cJSON_AddObjectToObject(body, "metadata");
+    struct write *write;
+
+    if (!pod) {
+        reply_now(reply);
+        return;
+    }
+    json_add_str(metadata, "uid", text_at(pod, "metadata.uid"));
+    json_add_str(cJSON_AddObjectToObject(metadata, "annotations"), key, value);
+    write = write_new(cluster, "annotate pod", name, reply);
+    write->absent_ok = true;
+    write_send(write, "PATCH", NULL, KUBE_PATCH_MERGE, body);
+}
+
+static void op_delete_pod(struct cluster *base, const char *name, struct cluster_reply reply)
+{
+    struct cluster_kube *cluster = of(base);
+    const cJSON *pod = pod_get(cluster, name);
+    AUTO(cJSON) cJSON *body = cJSON_CreateObject();
+    struct write *write;
+
+    if (!pod || json_path(pod, "metadata.deletionTimestamp")) {
+        reply_now(reply);
+        return;
+    }
+    json_add_str(body, "apiVersion", "v1");
+    json_add_str(body, "kind", "DeleteOptions");
+    json_add_str(body, "propagationPolicy", "Background");
+    json_add_str(cJSON_AddObjectToObject(body, "preconditions"), "uid",
+                 text_at(pod, "metadata.uid"));
+    write = write_new(cluster, "delete pod", name, reply);
+    write->absent_ok = true;
+    write_send(write, "DELETE", NULL, KUBE_PATCH_NONE, body);
+}
+
+static int finalizer_place(const cJSON *pod)
+{
+    const cJSON *item; /* borrowed from pod */
+    int at = 0;
+
+    cJSON_ArrayForEach(item, json_path(pod, "metadata.finalizers"))
+    {
+        if (cJSON_IsString(item) && strcmp(item->valuestring, NAME_FINALIZER) == 0)
+            return at;
+        at++;
+    }
+    return -1;
+}
+
+static void patch_add(cJSON *patch, const char *op, const char *path, const char *value)
+{
+    cJSON *item = cJSON_CreateObject();
+
+    json_add_str(item, "op", op);
+    json_add_str(item, "path", path);
+    if (value)
+        json_add_str(item, "value", value);
+    cJSON_AddItemToArray(patch, item);
+}
+
+/* Others may hold the pod too: ours is taken out of the list by its place, if it is still there. */
+static void op_release_pod(struct cluster *base, const char *name, struct cluster_reply reply)
+{
+    struct cluster_kube *cluster = of(base);
+    const cJSON *pod = pod_get(cluster, name);
+    AUTO(cJSON) cJSON *patch = cJSON_CreateArray();
+    int at = finalizer_place(pod);
+    struct write *write;
+    char path[48];
+
+    if (at < 0) {
+        reply_now(reply);
+        return;
+    }
+    (void)snprintf(path, sizeof(path), "/metadata/finalizers/%d", at);
+    patch_add(patch, "test", "/metadata/uid", text_at(pod, "metadata.uid"));
+    patch_add(patch, "test", path, NAME_FINALIZER);
+    patch_add(patch, "remove", path, NULL);
+    write = write_new(cluster, "release pod", name, reply);
+    write->absent_ok = true;
+    write_send(write, "PATCH", NULL, KUBE_PATCH_JSON, patch);
+}
+
+/* The version of the job that was decided on: who changed it meanwhile is heard first. */
+static void op_write_status(struct cluster *base, const cJSON *status, struct cluster_reply reply)
+{
+    struct cluster_kube *cluster = of(base);
+    const cJSON *job = op_job(base);
+    AUTO(cJSON) cJSON *body = cJSON_CreateObject();
+    struct write *write;
+    cJSON *metadata;
+    struct err err;
+
+    if (!job) {
+        (void)err_set(&err, ERR_NOT_FOUND, "the job is gone");
+        reply.call(reply.ctx, -1, &err);
+        return;
+    }
+    json_add_str(body, "apiVersion", "stereojob.io/v1");
+    json_add_str(body, "kind", "StereoJob");
+    metadata = cJSON_AddObjectToObject(body, "metadata");
+    json_add_str(metadata, "name", cluster->name);
+    json_add_str(metadata, "namespace", cluster->space);
+    json_add_str(metadata, "uid", cluster->uid);
+    json_add_str(metadata, "resourceVersion", text_at(job, "metadata.resourceVersion"));
+    cJSON_AddItemReferenceToObject(body, "status", (cJSON *)status);
+    write = write_new(cluster, "write status", cluster->name, reply);
+    write->cache = cluster->api.jobs;
+    write->resource = &cluster_kube_jobs;
+    write_send(write, "PUT", "status", KUBE_PATCH_NONE, body);
+}
+
+static void op_free(struct cluster *base)
+{
+    cluster_kube_free(of(base));
+}
+
+static const struct cluster_ops ops = {
+    .job = op_job,
+    .pods = op_pods,
+    .create_pod = op_create_pod,
+    .annotate_pod = op_annotate_pod,
+    .delete_pod = op_delete_pod,
+    .release_pod = op_release_pod,
+    .write_status = op_write_status,
+    .free = op_free,
+};
+
+struct cluster_kube *cluster_kube_new(const struct cluster_kube_api *api, const char *space,
+                                      const char *name, const char *uid)
+{
+    struct cluster_kube *cluster = xcalloc(1, sizeof(*cluster));
+
+    cluster->base.ops = &ops;
+    cluster->api = *api;
+    cluster->space = xstrdup(space);
+    cluster->name = xstrdup(name);
+    cluster->uid = xstrdup(uid);
+    return cluster;
+}
+
+void cluster_kube_free(struct cluster_kube *cluster)
+{
+    if (!cluster)
+        return;
+    cJSON_Delete(cluster->list);
+    names_clear(&cluster->pods);
+    free(cluster->space);
+    free(cluster->name);
+    free(cluster->uid);
+    free(cluster);
+}
+
+struct cluster *cluster_kube_base(struct cluster_kube *cluster)
+{
+    return &cluster->base;
+}
+
+void cluster_kube_pod_add(struct cluster_kube *cluster, const char *pod)
+{
+    names_add(&cluster->pods, pod);
+}
+
+void cluster_kube_pod_remove(struct cluster_kube *cluster, const char *pod)
+{
+    names_remove(&cluster->pods, pod);
+}
+
+size_t cluster_kube_pod_count(const struct cluster_kube *cluster)
+{
+    return cluster->pods.count;
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * kube.h - the Kubernetes API as a cluster: one of these for each StereoJob, all on the same client
+ * and the same two caches. Every answer to a write goes into the cache before the reply, so that no
+ * decision is made on less than our last write; after a conflict the object is read live first.
+ * Loop thread only.
+ */
+#ifndef OPERATOR_CLUSTER_KUBE_H
+#define OPERATOR_CLUSTER_KUBE_H
+
+#include "operator/cluster/cluster.h"
+#include "operator/kube/reflector.h"
+
+struct cluster_kube;
+
+/* What all jobs share; borrowed, outlives them. */
+struct cluster_kube_api {
+    struct kube_client *client;
+    struct kube_reflector *jobs, *pods;
+};
+
+extern const struct kube_resource cluster_kube_jobs; /* stereojobs of stereojob.io/v1 */
+extern const struct kube_resource cluster_kube_pods;
+#define CLUSTER_KUBE_SELECTOR "app.kubernetes.io/managed-by=stereo-operator"
+
+/* space, name and uid are copied. A job of the same name and another uid is another cluster: this
+ * one's job is gone then. */
+struct cluster_kube *cluster_kube_new(const struct cluster_kube_api *api, const char *space,
+                                      const char *name, const char *uid);
+void cluster_kube_free(struct cluster_kube *cluster); /* not while a reply is outstanding */
+struct cluster *cluster_kube_base(struct cluster_kube *cluster); /* borrowed */
+
+/* The pods cache tells of a pod of this job: it came, or it is gone. */
+void cluster_kube_pod_add(struct cluster_kube *cluster, const char *pod);
+void cluster_kube_pod_remove(struct cluster_kube *cluster, const char *pod);
+size_t cluster_kube_pod_count(const struct cluster_kube *cluster);
+
+/* For the caches: drops what nobody here reads (keep() of the reflectors). */
+void cluster_kube_keep_pod(void *ctx, cJSON *pod);
+void cluster_kube_keep_job(void *ctx, cJSON *job);
+#endif
