@@ -3,7 +3,6 @@
 
 #include "common/contract/names.h"
 #include "common/mem.h"
-#include "operator/cluster/kube/names.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -15,7 +14,6 @@ struct cluster_kube {
     struct cluster base; /* first */
     struct cluster_kube_api api;
     char *space, *name, *uid; /* owned */
-    struct names pods;        /* of this job, as the cache told */
     cJSON *list;              /* owned: what pods() gave last; its items belong to the cache */
 };
 
@@ -154,11 +152,12 @@ static const cJSON *pod_get(const struct cluster_kube *cluster, const char *name
 static const cJSON *op_pods(struct cluster *base)
 {
     struct cluster_kube *cluster = of(base);
+    const struct names *names = pod_index_pods(cluster->api.index, cluster->uid);
 
     cJSON_Delete(cluster->list);
     cluster->list = cJSON_CreateArray();
-    for (size_t i = 0; i < cluster->pods.count; i++) {
-        const cJSON *pod = pod_get(cluster, cluster->pods.list[i]);
+    for (size_t i = 0; i < names->count; i++) {
+        const cJSON *pod = pod_get(cluster, names->list[i]);
 
         if (pod)
             cJSON_AddItemReferenceToArray(cluster->list, (cJSON *)pod);
@@ -333,7 +332,6 @@ void cluster_kube_free(struct cluster_kube *cluster)
     if (!cluster)
         return;
     cJSON_Delete(cluster->list);
-    names_clear(&cluster->pods);
     free(cluster->space);
     free(cluster->name);
     free(cluster->uid);
@@ -343,19 +341,4 @@ void cluster_kube_free(struct cluster_kube *cluster)
 struct cluster *cluster_kube_base(struct cluster_kube *cluster)
 {
     return &cluster->base;
-}
-
-void cluster_kube_pod_add(struct cluster_kube *cluster, const char *pod)
-{
-    names_add(&cluster->pods, pod);
-}
-
-void cluster_kube_pod_remove(struct cluster_kube *cluster, const char *pod)
-{
-    names_remove(&cluster->pods, pod);
-}
-
-size_t cluster_kube_pod_count(const struct cluster_kube *cluster)
-{
-    return cluster->pods.count;
 }

@@ -9,6 +9,7 @@
 #define OPERATOR_CLUSTER_KUBE_H
 
 #include "operator/cluster/cluster.h"
+#include "operator/cluster/kube/index.h"
 #include "operator/kube/reflector.h"
 
 struct cluster_kube;
@@ -17,6 +18,7 @@ struct cluster_kube;
 struct cluster_kube_api {
     struct kube_client *client;
     struct kube_reflector *jobs, *pods;
+    const struct pod_index *index;
 };
 
 extern const struct kube_resource cluster_kube_jobs; /* stereojobs of stereojob.io/v1 */
@@ -29,11 +31,6 @@ struct cluster_kube *cluster_kube_new(const struct cluster_kube_api *api, const 
                                       const char *name, const char *uid);
 void cluster_kube_free(struct cluster_kube *cluster); /* not while a reply is outstanding */
 struct cluster *cluster_kube_base(struct cluster_kube *cluster); /* borrowed */
-
-/* The pods cache tells of a pod of this job: it came, or it is gone. */
-void cluster_kube_pod_add(struct cluster_kube *cluster, const char *pod);
-void cluster_kube_pod_remove(struct cluster_kube *cluster, const char *pod);
-size_t cluster_kube_pod_count(const struct cluster_kube *cluster);
 
 /* For the caches: drops what nobody here reads (keep() of the reflectors). */
 void cluster_kube_keep_pod(void *ctx, cJSON *pod);
