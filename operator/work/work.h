@@ -24,7 +24,9 @@ struct work_opts {
     void (*run)(void *ctx, const char *key);
     void *ctx;
 };
+/* Keys are taken in at once; none is run before work_start. */
 struct work *work_open(const struct work_opts *opts);
+void work_start(struct work *work);
 /* No run comes any more; freed when libuv has closed its timer. NULL is fine. */
 void work_close(struct work *work);
 /* Begins no key any more (shutdown); idle is called once when none is under way. */

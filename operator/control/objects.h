@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * objects.h - inside control: the small objects and patches it writes, as JSON. Pure.
+ */
+#ifndef OPERATOR_CONTROL_OBJECTS_H
+#define OPERATOR_CONTROL_OBJECTS_H
+
+#include "common/hash.h"
+#include "common/json.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#define NAME_JOB_FINALIZER "stereojob.io/clean"
+
+/* Hex of HMAC-SHA256(operator key, uid). */
+void objects_token(char out[HASH_HEX_SIZE], const void *key, size_t key_len, const char *uid);
+char *objects_secret_name(const char *job_name); /* "<job>-track"; caller frees */
+/* Caller owns. Owned by the job, immutable. */
+cJSON *objects_secret(const cJSON *job, const char *url, const char *password, const char *token);
+bool objects_has_finalizer(const cJSON *object, const char *finalizer);
+/* Merge patches that hold only for the object as it was seen (uid, resourceVersion). NULL when
+ * nothing is to be changed. Caller owns. */
+cJSON *objects_finalizer_add(const cJSON *object, const char *finalizer);
+cJSON *objects_finalizer_remove(const cJSON *object, const char *finalizer);
+/* DeleteOptions: background, only this uid. Caller owns. */
+cJSON *objects_delete_options(const char *uid);
+const char *objects_text(const cJSON *object, const char *path); /* "" when absent; borrowed */
+#endif
