@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "worker/plan/draft.h"
 
+#include "common/contract/uri.h"
 #include "common/mem.h"
 #include "worker/depth/depth.h"
 #include "worker/job.h"
@@ -15,6 +16,8 @@
 #define H264_MAX_SIDE 4096
 #define SEGMENT_S     60.0 /* where nobody asked and the film is long */
 #define SEGMENT_MIN_S 10.0
+#define CLUSTER_MIN_S 120.0
+#define CLUSTER_MAX_S 900.0
 #define CAPPED_S      600 /* films longer than this get the pre-roll cap */
 #define MATRIX_RGB    0   /* H.273: the planes are R, G, B */
 #define MATRIX_BT709  1
@@ -140,14 +143,26 @@ static double duration_s(const struct film *film)
            (double)video->time_base.den;
 }
 
-/* Enough segments that the last worker does not keep the others waiting, none too short to pay. */
+/* One machine's outputs have paths, a cluster's are on S3 or a claim. */
+static bool is_cluster(const struct job_spec *spec)
+{
+    char scheme[URI_SCHEME_SIZE];
+
+    uri_scheme(scheme, spec->output_uri);
+    return strcmp(scheme, "s3") == 0 || strcmp(scheme, "pvc") == 0;
+}
+
+/* Enough segments that the last worker does not keep the others waiting, none too short to pay: on
+ * one machine a worker starts at once, in a cluster a pod costs 10 to 30 s. */
 static double segment_seconds(const struct film *film, const struct job_spec *spec)
 {
-    double shared = duration_s(film) / (2.0 * spec->parallelism);
+    double whole = duration_s(film);
 
     if (spec->segment_seconds > 0)
         return spec->segment_seconds;
-    return fmin(fmax(shared, SEGMENT_MIN_S), SEGMENT_S);
+    if (is_cluster(spec))
+        return fmin(fmax(whole / (4.0 * spec->parallelism), CLUSTER_MIN_S), CLUSTER_MAX_S);
+    return fmin(fmax(whole / (2.0 * spec->parallelism), SEGMENT_MIN_S), SEGMENT_S);
 }
 
 /* plan_cut saw packets' ordinals as dts, which ascend whatever the film says. The packet to seek to

@@ -18,7 +18,7 @@ static struct film *table_film(size_t frames, size_t gop, int width, int height)
 
     assert_true(fd >= 0);
     (void)close(fd);
-    CHECK_OK(store_reader_open_uri(&film->reader, path, "film", &err), err);
+    CHECK_OK(store_reader_open_uri(&film->reader, STORE_SOURCE, path, "film", &err), err);
     (void)unlink(path);
     film->uri = xstrdup(path);
     film->what = "film";
@@ -94,15 +94,20 @@ static void segments_go_by_length_and_workers(void **state)
         uint32_t parallelism;
         double asked;
         uint32_t want;
+        const char *output;
     } rows[] = {
-        { "a short film is one", 8, 2, 0, 1 },
-        { "half a minute gives both workers something", 30, 2, 0, 3 },
-        { "a minute", 60, 2, 0, 4 },
-        { "two minutes", 120, 2, 0, 4 },
-        { "ten minutes at a minute each", 600, 2, 0, 10 },
-        { "many workers", 600, 30, 0, 60 },
-        { "asked for", 60, 2, 20, 3 },
-        { "asked for very short", 10, 2, 1, 10 },
+        { "a short film is one", 8, 2, 0, 1, NULL },
+        { "half a minute gives both workers something", 30, 2, 0, 3, NULL },
+        { "a minute", 60, 2, 0, 4, NULL },
+        { "two minutes", 120, 2, 0, 4, NULL },
+        { "ten minutes at a minute each", 600, 2, 0, 10, NULL },
+        { "many workers", 600, 30, 0, 60, NULL },
+        { "asked for", 60, 2, 20, 3, NULL },
+        { "asked for very short", 10, 2, 1, 10, NULL },
+        { "a pod costs its start", 600, 8, 0, 5, "s3://bucket/out.mp4" },
+        { "of a claim too", 600, 8, 0, 5, "pvc://claim/out.mp4" },
+        { "four turns for each", 7200, 8, 0, 32, "s3://bucket/out.mp4" },
+        { "at most a quarter of an hour", 7200, 1, 0, 8, "s3://bucket/out.mp4" },
     };
 
     (void)state;
@@ -112,6 +117,10 @@ static void segments_go_by_length_and_workers(void **state)
         AUTO(plan) struct plan *plan = NULL;
 
         spec->parallelism = rows[i].parallelism;
+        if (rows[i].output) {
+            free(spec->output_uri);
+            spec->output_uri = xstrdup(rows[i].output);
+        }
         plan = draft(film, spec);
         CHECK_INT(rows[i].name, plan->segment_count, rows[i].want);
     }
@@ -336,7 +345,7 @@ static void boxes_of(const char *data, size_t len, size_t want, const char *name
 
     assert_int_equal(write(fd, data, len), len);
     (void)close(fd);
-    CHECK_OK(store_reader_open_uri(&reader, path, "film", &err), err);
+    CHECK_OK(store_reader_open_uri(&reader, STORE_SOURCE, path, "film", &err), err);
     (void)unlink(path);
     CHECK_OK(media_boxes_holes(&holes, &count, reader, &err), err);
     CHECK_INT(name, count, want);
