@@ -35,6 +35,7 @@ struct s3_opts {
     enum s3_style style;
     struct s3_credentials *credentials; /* borrowed; NULL: unsigned requests */
     uint32_t attempts;                  /* of one request; 0 = 6 */
+    uint32_t pause_ms; /* at most, before the second attempt; doubled each time; 0 = 500 */
     /* Asked between attempts and during transfers; true ends the call as ERR_INTERRUPTED. */
     bool (*stop)(void *ctx);
     void *ctx;
@@ -64,7 +65,10 @@ int s3_get(struct s3 *s3, const char *key, uint64_t offset, void *out, size_t le
 /* A small object whole; ERR_INPUT when larger than max_bytes. */
 int s3_get_all(struct s3 *s3, const char *key, size_t max_bytes, struct buf *out,
                struct s3_object *object, struct err *err);
-/* One request, with x-amz-content-sha256 and a checksum. etag_out may be NULL. */
+/* One request, with x-amz-content-sha256 (signed: a server takes no other bytes) and a CRC-32 that
+ * the server keeps. Whether a write with a lost answer was done is known by a random id in the
+ * object's metadata (x-amz-meta-stereo-write). If-Match on an absent key is ERR_CONFLICT too.
+ * etag_out may be NULL. */
 int s3_put(struct s3 *s3, const char *key, const void *data, size_t len,
            const struct s3_condition *condition, char etag_out[S3_ETAG_SIZE], struct err *err);
 int s3_delete(struct s3 *s3, const char *key, struct err *err); /* absent is fine */
@@ -74,8 +78,12 @@ int s3_list(struct s3 *s3, const char *prefix,
             int (*each)(void *ctx, const char *key, uint64_t size, struct err *err), void *ctx,
             struct err *err);
 
-/* A multipart upload. Parts are numbered from 1, may come in any order and be sent again; all but
- * the last are at least S3_PART_MIN bytes. After ERR_CONFLICT of complete the upload is aborted. */
+/* A URL that anybody may GET for `seconds` (604800 at most); caller frees. */
+int s3_presign(struct s3 *s3, const char *key, uint32_t seconds, char **url, struct err *err);
+
+/* A multipart upload. upload_id is opaque: the server's and an id of the write. Parts are numbered
+ * from 1, may come in any order and be sent again; all but the last are at least S3_PART_MIN bytes.
+ * After ERR_CONFLICT of complete the upload is aborted. */
 #define S3_PART_MIN   (5u << 20)
 #define S3_PARTS_MAX  10000
 #define S3_UPLOAD_MAX 1024
