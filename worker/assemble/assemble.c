@@ -42,7 +42,7 @@ static int find_published(const struct job *job, struct done *done, struct err *
     AUTO(store_reader) struct store_reader *there = NULL;
     int rc;
 
-    if (store_reader_open_uri(&there, spec->output_uri, "output", err) < 0)
+    if (store_reader_open_uri(&there, STORE_OUTPUT, spec->output_uri, "output", err) < 0)
         return err->code == ERR_NOT_FOUND ? 0 : -1;
     rc = done_load(done, job->store, err);
     if (rc < 0 && err->code != ERR_NOT_FOUND && err->code != ERR_INTERNAL)

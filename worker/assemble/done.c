@@ -75,7 +75,7 @@ int done_is_published(const struct done *done, const char *uri, struct err *err)
     AUTO(store_reader) struct store_reader *reader = NULL;
     char hex[HASH_HEX_SIZE];
 
-    if (store_reader_open_uri(&reader, uri, "output", err) < 0)
+    if (store_reader_open_uri(&reader, STORE_OUTPUT, uri, "output", err) < 0)
         return err->code == ERR_NOT_FOUND ? 0 : -1;
     if (store_reader_stat(reader)->size != done->bytes)
         return 0;

@@ -112,7 +112,7 @@ static int open_source(struct join *join, struct err *err)
     struct media_source_opts opts = { .format = source->format, .what = "spec.source.uri" };
     char digest[HASH_HEX_SIZE];
 
-    if (store_reader_open_uri(&join->film, source->uri, opts.what, err) < 0)
+    if (store_reader_open_uri(&join->film, STORE_SOURCE, source->uri, opts.what, err) < 0)
         return -1;
     if (store_reader_digest(join->film, digest, err) < 0)
         return err_wrap(err, "%s", opts.what);

@@ -15,7 +15,8 @@ static int check_film(const struct plan *plan, struct err *err)
     AUTO(store_reader) struct store_reader *reader = NULL;
     char digest[HASH_HEX_SIZE];
 
-    if (store_reader_open_uri(&reader, plan->source.uri, "spec.source.uri", err) < 0) {
+    if (store_reader_open_uri(&reader, STORE_SOURCE, plan->source.uri, "spec.source.uri", err) <
+        0) {
         if (err->code == ERR_NOT_FOUND)
             err->code = ERR_CONFIG;
         return -1;

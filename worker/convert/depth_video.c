@@ -254,7 +254,7 @@ static int open_all(struct depth_video *video, const char *uri, const struct pla
     int64_t tick, film_tick;
     int rc;
 
-    if (store_reader_open_uri(&video->reader, uri, WHAT, err) < 0) {
+    if (store_reader_open_uri(&video->reader, STORE_SOURCE, uri, WHAT, err) < 0) {
         if (err->code == ERR_NOT_FOUND)
             err->code = ERR_CONFIG;
         return -1;

@@ -83,7 +83,7 @@ static int open_reader(struct pipeline *p, const char **what, struct err *err)
         return -1;
     }
     *what = "spec.source.uri";
-    if (store_reader_open_uri(&p->film, plan->source.uri, *what, err) == 0)
+    if (store_reader_open_uri(&p->film, STORE_SOURCE, plan->source.uri, *what, err) == 0)
         return 0;
     if (err->code == ERR_NOT_FOUND)
         err->code = ERR_CONFIG;

@@ -174,7 +174,7 @@ static int read_film(struct film *film, struct err *err)
 
 static int open_reader(struct film *film, struct err *err)
 {
-    if (store_reader_open_uri(&film->reader, film->uri, film->what, err) < 0) {
+    if (store_reader_open_uri(&film->reader, STORE_SOURCE, film->uri, film->what, err) < 0) {
         if (err->code == ERR_NOT_FOUND)
             err->code = ERR_CONFIG; /* the user's to mend */
         return -1;

@@ -49,7 +49,7 @@ static int use_existing(const struct job *job, struct record *record, bool *foun
     }
     if (plan_parse(&plan, text.data, text.len, err) < 0)
         return err_wrap(err, "%s", NAME_PLAN);
-    if (store_reader_open_uri(&reader, job->spec->source_uri, WHAT, err) < 0 ||
+    if (store_reader_open_uri(&reader, STORE_SOURCE, job->spec->source_uri, WHAT, err) < 0 ||
         store_reader_digest(reader, digest, err) < 0) {
         if (err->code == ERR_NOT_FOUND)
             err->code = ERR_CONFIG;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * ops.h - what a kind of store has to do; store.c checks keys and counts, then calls these. A
- * folder is the one kind now; S3 is another table. Implementations put the base struct first.
+ * ops.h - what a kind of store has to do; store.c checks keys and counts, then calls these.
+ * Implementations put the base struct first.
  */
 #ifndef WORKER_STORE_OPS_H
 #define WORKER_STORE_OPS_H
@@ -52,7 +52,7 @@ struct store_writer {
     bool rewritten, committed;
 };
 
-/* folder.c, writer.c: paths are plain file-system paths. */
+/* folder.c, folder_writer.c: paths are plain file-system paths. */
 int folder_open(struct store **out, const char *path, struct err *err);
 int folder_reader_open(struct store_reader **out, const char *path, const char *what,
                        struct err *err);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "worker/store/store.h"
 
-#include "common/contract/spec.h"
 #include "common/mem.h"
 #include "worker/store/ops.h"
+#include "worker/store/place.h"
 
 #include <string.h>
 
@@ -49,21 +49,20 @@ static int check_key(const char *key, struct err *err)
     return 0;
 }
 
-/* The path of a URI that is a file here; s3:// and others have no store yet. */
-static int to_path(char **out, const char *uri, const char *what, struct err *err)
+static int refuse(const struct place *place, const char *what, struct err *err)
 {
-    if (strncmp(uri, "s3://", 5) == 0)
-        return err_set(err, ERR_CONFIG, "%s: %s: this build has no S3 store", what, uri);
-    return uri_to_path(out, uri, what, err);
+    return err_set(err, ERR_CONFIG, "%s: %s: this build has no store for it", what, place->name);
 }
 
 int store_open(struct store **out, const char *uri, struct err *err)
 {
-    AUTO_FREE char *path = NULL;
+    AUTO_PLACE struct place place = { .path = NULL };
 
-    if (to_path(&path, uri, "work store", err) < 0)
+    if (place_parse(&place, uri, "work store", err) < 0)
         return -1;
-    return folder_open(out, path, err);
+    if (place.kind != PLACE_FILE)
+        return refuse(&place, "work store", err);
+    return folder_open(out, place.path, err);
 }
 
 void store_free(struct store *store)
@@ -102,14 +101,17 @@ int store_remove_tree(struct store *store, const char *prefix, const char *keep,
     return store->ops->remove_tree(store, prefix, keep, err);
 }
 
-int store_reader_open_uri(struct store_reader **out, const char *uri, const char *what,
-                          struct err *err)
+int store_reader_open_uri(struct store_reader **out, enum store_role role, const char *uri,
+                          const char *what, struct err *err)
 {
-    AUTO_FREE char *path = NULL;
+    AUTO_PLACE struct place place = { .path = NULL };
 
-    if (to_path(&path, uri, what, err) < 0)
+    (void)role;
+    if (place_parse(&place, uri, what, err) < 0)
         return -1;
-    return folder_reader_open(out, path, what, err);
+    if (place.kind != PLACE_FILE)
+        return refuse(&place, what, err);
+    return folder_reader_open(out, place.path, what, err);
 }
 
 int store_reader_open(struct store_reader **out, struct store *store, const char *key,
@@ -185,11 +187,13 @@ int store_writer_open(struct store_writer **out, struct store *store, const char
 int store_writer_open_uri(struct store_writer **out, const char *uri, bool overwrite,
                           struct err *err)
 {
-    AUTO_FREE char *path = NULL;
+    AUTO_PLACE struct place place = { .path = NULL };
 
-    if (to_path(&path, uri, "output", err) < 0)
+    if (place_parse(&place, uri, "output", err) < 0)
         return -1;
-    return folder_writer_open(out, path, overwrite, err);
+    if (place.kind != PLACE_FILE)
+        return refuse(&place, "output", err);
+    return folder_writer_open(out, place.path, overwrite, err);
 }
 
 void store_writer_free(struct store_writer *writer)

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * store.h - where films, plans and segments are kept, behind one small interface: a folder now, S3
- * later (a table of functions). Keys are relative, of [A-Za-z0-9._/-], without "..". Whole objects
- * appear at once or not at all. Any thread; a reader or writer belongs to one thread at a time.
+ * store.h - where films, plans and segments are kept, behind one small interface: tables of
+ * functions for folders (a path, file://, pvc://CLAIM/PATH), S3 (s3://BUCKET/KEY) and, to read
+ * from, https://. Keys are relative, of [A-Za-z0-9._/-], without "..". Whole objects appear at once
+ * or not at all. Any thread; a reader or writer belongs to one thread at a time.
  * Errors: ERR_NOT_FOUND, ERR_CONFLICT, ERR_SPACE, ERR_DEPENDENCY, ERR_CONFIG (bad URI, denied).
  */
 #ifndef WORKER_STORE_H
@@ -20,8 +21,10 @@ struct store;
 struct store_reader;
 struct store_writer;
 
-/* uri: a folder's path or file:// URI; the folder is made. s3:// is ERR_CONFIG here until the store
- * for it exists. Caller owns *out. */
+/* Whose credentials a URI is opened with (ENV_SOURCE_PREFIX, ...); folders need none. */
+enum store_role { STORE_SOURCE, STORE_OUTPUT, STORE_WORK };
+
+/* The work store. A folder is made; a claim must be mounted. Caller owns *out. */
 int store_open(struct store **out, const char *uri, struct err *err);
 void store_free(struct store *store);
 AUTO_DEFINE(store, struct store *, store_free)
@@ -40,9 +43,10 @@ struct store_stat {
     uint64_t size;
     int64_t mtime_ns; /* 0 where there is none */
 };
-/* One object opened for ranged reads. By URI (a source film) or by key of a store. */
-int store_reader_open_uri(struct store_reader **out, const char *uri, const char *what,
-                          struct err *err);
+/* One object opened for ranged reads. By URI (a film; what names the field in messages) or by key
+ * of a store. */
+int store_reader_open_uri(struct store_reader **out, enum store_role role, const char *uri,
+                          const char *what, struct err *err);
 int store_reader_open(struct store_reader **out, struct store *store, const char *key,
                       struct err *err);
 void store_reader_free(struct store_reader *reader);

@@ -90,7 +90,7 @@ int64_t *handmade_read_pts(const char *path, size_t *count, struct ratio *tb)
     int64_t end = INT64_MIN;
     struct err err;
 
-    CHECK_OK(store_reader_open_uri(&reader, path, "output", &err), err);
+    CHECK_OK(store_reader_open_uri(&reader, STORE_SOURCE, path, "output", &err), err);
     CHECK_OK(media_source_open(&source, reader, &opts, &err), err);
     *tb = media_source_stream(source, 0)->time_base;
     return read_film(source, 0, count, &end, counts);
@@ -183,7 +183,7 @@ static void make_plan(struct handmade *made, const struct handmade_opts *opts)
     struct err err;
 
     plan->source.uri = xstrdup(handmade_path(made, opts->source));
-    CHECK_OK(store_reader_open_uri(&reader, plan->source.uri, "source", &err), err);
+    CHECK_OK(store_reader_open_uri(&reader, STORE_SOURCE, plan->source.uri, "source", &err), err);
     CHECK_OK(media_source_open(&source, reader, &open, &err), err);
     (void)snprintf(plan->source.format, sizeof(plan->source.format), "%s",
                    media_source_format(source));

@@ -81,7 +81,7 @@ static void check_pixels(void **state)
     int n = 0;
 
     film_path(path, row->film);
-    CHECK_OK(store_reader_open_uri(&reader, path, row->name, &err), err);
+    CHECK_OK(store_reader_open_uri(&reader, STORE_SOURCE, path, row->name, &err), err);
     CHECK_OK(media_source_open(&source, reader, &opts, &err), err);
     to.rotation = media_source_stream(source, 0)->rotation;
     CHECK_INT(row->name, to.rotation != 0, row->turned);

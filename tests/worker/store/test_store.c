@@ -419,12 +419,15 @@ static void what_is_no_file_is_refused(void **state)
     struct err err;
 
     assert_int_equal(mkfifo(fifo, 0600), 0);
-    assert_int_equal(store_reader_open_uri(&reader, fifo, "spec.source.uri", &err), -1);
+    assert_int_equal(store_reader_open_uri(&reader, STORE_SOURCE, fifo, "spec.source.uri", &err),
+                     -1);
     assert_int_equal(err.code, ERR_CONFIG);
     assert_non_null(strstr(err.msg, "spec.source.uri"));
-    assert_int_equal(store_reader_open_uri(&reader, world->root, "spec.source.uri", &err), -1);
+    assert_int_equal(
+        store_reader_open_uri(&reader, STORE_SOURCE, world->root, "spec.source.uri", &err), -1);
     assert_int_equal(err.code, ERR_CONFIG);
-    assert_int_equal(store_reader_open_uri(&reader, "/no/film.mp4", "spec.source.uri", &err), -1);
+    assert_int_equal(
+        store_reader_open_uri(&reader, STORE_SOURCE, "/no/film.mp4", "spec.source.uri", &err), -1);
     assert_int_equal(err.code, ERR_NOT_FOUND);
 }
 

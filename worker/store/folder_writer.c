@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "common/file.h"
 #include "common/mem.h"
+#include "worker/store/folder_publish.h"
 #include "worker/store/ops.h"
 
 #include <errno.h>
@@ -10,6 +11,7 @@
 #include <sys/stat.h>
 
 #define ASIDE_NAME_MAX 200
+#define COPY_BYTES     (1u << 20)
 #define SEND_BYTES     (16u << 20) /* on their way to the disk while more is written */
 
 /*
@@ -92,39 +94,60 @@ static int writer_read(struct store_writer *base, uint64_t offset, void *out, si
     return 0;
 }
 
-/* Gives the file another name, which must be free. On a network file system the answer to our own
- * link may be lost; then the file has one link more than before. */
-static int link_to(const struct folder_writer *writer, const char *name)
+/* Where link is not to be had, a file without a name can only be written once more beside it. */
+static int give_name(struct folder_writer *writer)
 {
-    nlink_t before = writer->aside ? 1 : 0;
-    struct stat st;
-    char fd_path[40];
-    int errnum;
+    AUTO_FREE char *aside = aside_of(writer);
+    AUTO_CLOSE int fd = open(aside, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    AUTO_FREE char *block = xmalloc(COPY_BYTES);
+    off_t at = 0;
+    ssize_t n = 1;
 
-    (void)snprintf(fd_path, sizeof(fd_path), "/proc/self/fd/%d", writer->fd);
-    if (linkat(AT_FDCWD, writer->aside ? writer->aside : fd_path, AT_FDCWD, name,
-               writer->aside ? 0 : AT_SYMLINK_FOLLOW) == 0)
+    while (fd >= 0 && n > 0) {
+        n = pread(writer->fd, block, COPY_BYTES, at);
+        if (n > 0)
+            n = pwrite(fd, block, (size_t)n, at);
+        at += n > 0 ? n : 0;
+    }
+    if (fd < 0 || n < 0 || fsync(fd) < 0) {
+        int errnum = errno;
+
+        (void)unlink(aside);
+        errno = errnum;
+        return -1;
+    }
+    (void)close(writer->fd);
+    writer->fd = fd;
+    fd = -1;
+    writer->aside = TAKE(aside);
+    return 0;
+}
+
+static int publish_new(struct folder_writer *writer, const char *path)
+{
+    if (folder_publish(writer->fd, &writer->aside, path) == 0)
         return 0;
-    errnum = errno;
-    if (errnum == EEXIST && fstat(writer->fd, &st) == 0 && st.st_nlink > before)
-        return 0;
-    errno = errnum;
-    return -1;
+    if (writer->aside || (errno != EPERM && errno != EOPNOTSUPP && errno != ENOSYS))
+        return -1;
+    if (give_name(writer) < 0)
+        return -1;
+    return folder_publish(writer->fd, &writer->aside, path);
 }
 
 static int publish(struct folder_writer *writer, struct err *err)
 {
     if (!writer->overwrite) {
-        if (link_to(writer, writer->path) < 0)
+        if (publish_new(writer, writer->path) < 0)
             return fail(err, errno, writer->path);
         return 0;
     }
     if (!writer->aside) {
         AUTO_FREE char *aside = aside_of(writer);
 
-        if (link_to(writer, aside) < 0)
+        if (publish_new(writer, aside) < 0)
             return fail(err, errno, aside);
-        writer->aside = TAKE(aside);
+        if (!writer->aside)
+            writer->aside = TAKE(aside);
     }
     if (rename(writer->aside, writer->path) < 0)
         return fail(err, errno, writer->path);
