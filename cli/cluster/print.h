@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * print.h - StereoJobs on stdout: a table, one job for people, JSON or YAML.
+ */
+#ifndef CLI_CLUSTER_PRINT_H
+#define CLI_CLUSTER_PRINT_H
+
+#include "cli/cluster/flags.h"
+#include "common/json.h"
+
+void print_table(const cJSON *items, bool spaces, bool wide);
+void print_describe(const cJSON *job, const cJSON *pods, const cJSON *events);
+/* The document as asked for by -o; ERR_INTERNAL only. */
+int print_document(const cJSON *doc, enum flags_output output, struct err *err);
+#endif

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/cluster/verbs.h"
+
+#include "cli/problems.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define WHERE                                                                                      \
+    "  -n, --namespace NAME              Namespace [the context's]\n"                              \
+    "  --context NAME, --kubeconfig FILE Which cluster [as kubectl]\n"
+#define OUTPUT "  -o json|yaml|wide|name            Another output\n"
+
+const struct cluster_verb cluster_verbs[] = {
+    { "submit", "-f job.yaml [--wait]", "create a StereoJob on a cluster",
+      "  -f FILE                           The manifest; - is stdin\n"
+      "  --wait, --timeout 2h              Stay until it is over\n" WHERE,
+      0, 0, verb_submit },
+    { "list", "[-A]", "list the StereoJobs of a cluster",
+      "  -A, --all-namespaces              Of all namespaces\n" OUTPUT WHERE, 0, 0, verb_list },
+    { "get", "[NAME...]", "show StereoJobs", OUTPUT WHERE, 0, FLAGS_MAX_ARGS, verb_get },
+    { "describe", "NAME", "show one with its pods and events", WHERE, 1, 1, verb_describe },
+    { "logs", "NAME", "print its pods' logs",
+      "  --segment N                       Of one segment's newest attempt\n"
+      "  --previous                        Of the attempt before\n"
+      "  -f, --follow                      Go on as it is written\n" WHERE,
+      1, 1, verb_logs },
+    { "wait", "NAME", "stay until it is over; exit 0 when the film is there",
+      "  --timeout 2h                      At most so long; then exit 75\n" WHERE, 1, 1,
+      verb_wait },
+    { "suspend", "NAME...", "stop its pods, keep what is done", WHERE, 1, FLAGS_MAX_ARGS,
+      verb_suspend },
+    { "resume", "NAME...", "go on with a suspended one", WHERE, 1, FLAGS_MAX_ARGS, verb_resume },
+    { "cancel", "NAME...", "end it for good, keep the object", WHERE, 1, FLAGS_MAX_ARGS,
+      verb_cancel },
+    { "retry", "NAME...", "try again what failed",
+      "  --segments 7,9-11                 Only these\n"
+      "  --discard                         Give up what failed instead\n" WHERE,
+      1, FLAGS_MAX_ARGS, verb_retry },
+    { "delete", "NAME...", "delete it, its pods and its work; the film stays", WHERE, 1,
+      FLAGS_MAX_ARGS, verb_delete },
+};
+const unsigned cluster_verbs_count = sizeof(cluster_verbs) / sizeof(cluster_verbs[0]);
+
+void cluster_help(const struct cluster_verb *verb)
+{
+    (void)printf("Usage: stereo %s %s: %s\n\n%s", verb->name, verb->args, verb->summary,
+                 verb->help);
+}
+
+static void arguments_check(const struct cluster_verb *verb, const struct flags *flags,
+                            struct problems *problems)
+{
+    if (flags->arg_count < verb->min_args)
+        problems_add(problems, "NAME is missing: stereo %s %s", verb->name, verb->args);
+    for (int i = verb->max_args; i < flags->arg_count; i++)
+        problems_add(problems, "'%s': %s takes no such argument", flags->args[i], verb->name);
+}
+
+static int verb_run_flags(const struct cluster_verb *verb, const struct flags *flags)
+{
+    AUTO(api) struct api *api = NULL;
+    struct err err;
+    int code = 0;
+
+    if (api_open(&api, flags, &err) < 0 || verb->run(api, flags, &code, &err) < 0)
+        return problem_exit(&err);
+    return code;
+}
+
+static int verb_go(const struct cluster_verb *verb, int argc, char **argv)
+{
+    struct problems problems = { 0 };
+    struct flags flags;
+    int code = 64;
+
+    flags_parse(&flags, verb->name, argc, argv, &problems);
+    if (flags.help) {
+        cluster_help(verb);
+        code = 0;
+    } else {
+        arguments_check(verb, &flags, &problems);
+        problems_print(&problems);
+        if (problems.count == 0)
+            code = verb_run_flags(verb, &flags);
+    }
+    problems_clear(&problems);
+    return code;
+}
+
+int cluster_run(const char *name, int argc, char **argv, int *code)
+{
+    for (unsigned i = 0; i < cluster_verbs_count; i++) {
+        if (strcmp(cluster_verbs[i].name, name) == 0) {
+            *code = verb_go(&cluster_verbs[i], argc, argv);
+            return 0;
+        }
+    }
+    return -1;
+}
