@@ -120,13 +120,17 @@ static bool is_complete(struct s3 *s3, struct s3_call *call, const struct http_r
 /* The upload is gone, or somebody was first: perhaps that was our own, unheard attempt. */
 static int settle(struct s3 *s3, struct s3_call *call, const char *upload_id, struct err *err)
 {
-    struct err ignored;
+    struct err look = { 0 }, ignored;
+    int rc;
 
     if (err->code != ERR_CONFLICT && err->code != ERR_NOT_FOUND)
         return -1;
-    if (s3_write_done(s3, call))
+    rc = s3_write_look(s3, call, &look);
+    if (rc > 0)
         return 0;
-    if (err->code == ERR_CONFLICT)
+    if (rc < 0)
+        *err = look;
+    else if (err->code == ERR_CONFLICT)
         (void)s3_upload_abort(s3, call->key, upload_id, &ignored);
     return -1;
 }

@@ -38,26 +38,32 @@ static bool has_our_bytes(struct s3 *s3, const struct s3_call *call, const struc
            (!buf.len || memcmp(buf.data, write->data, buf.len) == 0);
 }
 
-bool s3_write_done(struct s3 *s3, struct s3_call *call)
+int s3_write_look(struct s3 *s3, struct s3_call *call, struct err *err)
 {
     AUTO_RESPONSE struct http_response response = { 0 };
     struct s3_call head = { .method = "HEAD", .key = call->key };
     struct s3_write *write = call->ctx;
     struct s3_object object;
     char id[128];
-    struct err err;
 
-    if (s3_call(s3, &head, &response, &err) < 0)
-        return false;
+    if (s3_call(s3, &head, &response, err) < 0)
+        return err->code == ERR_NOT_FOUND ? 0 : -1;
     s3_call_object(&object, &response);
     if (write->data && object.size != write->len)
-        return false;
+        return 0;
     if (http_header_find(&response, S3_WRITE_HEADER, id, sizeof(id))
             ? strcmp(id, write->id) != 0
             : !has_our_bytes(s3, call, write))
-        return false;
+        return 0;
     memcpy(write->etag, object.etag, sizeof(write->etag));
-    return true;
+    return 1;
+}
+
+bool s3_write_done(struct s3 *s3, struct s3_call *call)
+{
+    struct err err;
+
+    return s3_write_look(s3, call, &err) > 0;
 }
 
 /* 404 of If-Match: what was to be replaced is gone. */
@@ -65,6 +71,25 @@ static bool is_conflict(const struct s3_condition *condition, const struct err *
 {
     return err->code == ERR_CONFLICT ||
            (err->code == ERR_NOT_FOUND && condition && condition->etag);
+}
+
+/* Somebody was first: was that our own, unheard attempt? err becomes the truth when it was not. */
+static int settle(struct s3 *s3, struct s3_call *call, const struct s3_condition *condition,
+                  struct err *err)
+{
+    struct err look = { 0 };
+    int rc;
+
+    if (!is_conflict(condition, err))
+        return -1;
+    rc = s3_write_look(s3, call, &look);
+    if (rc > 0)
+        return 0;
+    if (rc < 0)
+        *err = look;
+    else
+        err->code = ERR_CONFLICT;
+    return -1;
 }
 
 int s3_put(struct s3 *s3, const char *key, const void *data, size_t len,
@@ -87,14 +112,8 @@ int s3_put(struct s3 *s3, const char *key, const void *data, size_t len,
     s3_call_header(&call, "x-amz-checksum-crc32", sum);
     s3_call_header(&call, "content-type", "application/octet-stream");
     s3_write_condition(&call, condition);
-    if (s3_call(s3, &call, &response, err) < 0) {
-        if (!is_conflict(condition, err))
-            return -1;
-        if (!s3_write_done(s3, &call)) {
-            err->code = ERR_CONFLICT;
-            return -1;
-        }
-    }
+    if (s3_call(s3, &call, &response, err) < 0 && settle(s3, &call, condition, err) < 0)
+        return -1;
     if (!write.etag[0])
         (void)http_header_find(&response, "etag", write.etag, sizeof(write.etag));
     if (etag_out)
