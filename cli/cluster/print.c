@@ -231,16 +231,9 @@ void print_describe(const cJSON *job, const cJSON *pods, const cJSON *events)
     describe_events(events);
 }
 
-int print_document(const cJSON *doc, enum flags_output output, struct err *err)
+void print_document(const cJSON *doc, enum flags_output output)
 {
-    AUTO_FREE char *text = NULL;
+    AUTO_FREE char *text = output == OUTPUT_YAML ? yaml_print(doc) : json_print_pretty(doc);
 
-    if (output == OUTPUT_YAML) {
-        if (yaml_print(&text, doc, err) < 0)
-            return -1;
-    } else {
-        text = json_print_pretty(doc);
-    }
     (void)fputs(text, stdout);
-    return 0;
 }

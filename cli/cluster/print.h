@@ -10,6 +10,6 @@
 
 void print_table(const cJSON *items, bool spaces, bool wide);
 void print_describe(const cJSON *job, const cJSON *pods, const cJSON *events);
-/* The document as asked for by -o; ERR_INTERNAL only. */
-int print_document(const cJSON *doc, enum flags_output output, struct err *err);
+/* As -o yaml, else as JSON. */
+void print_document(const cJSON *doc, enum flags_output output);
 #endif

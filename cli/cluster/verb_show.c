@@ -20,18 +20,18 @@ static void names_print(const cJSON *items)
         printf("stereojob.stereojob.io/%s\n", jobs_text(job, "metadata.name"));
 }
 
-static int items_print(const cJSON *list, const struct flags *flags, const char *space,
-                       struct err *err)
+static void items_print(const cJSON *list, const struct flags *flags, const char *space)
 {
     const cJSON *items = json_path(list, "items");
 
     switch (flags->output) {
     case OUTPUT_JSON:
     case OUTPUT_YAML:
-        return print_document(list, flags->output, err);
+        print_document(list, flags->output);
+        return;
     case OUTPUT_NAME:
         names_print(items);
-        return 0;
+        return;
     case OUTPUT_TABLE:
     case OUTPUT_WIDE:
         break;
@@ -42,7 +42,6 @@ static int items_print(const cJSON *list, const struct flags *flags, const char 
         (void)printf("No StereoJobs found.\n");
     else
         (void)printf("No StereoJobs found in namespace %s.\n", space);
-    return 0;
 }
 
 int verb_list(struct api *api, const struct flags *flags, int *code, struct err *err)
@@ -57,7 +56,8 @@ int verb_list(struct api *api, const struct flags *flags, int *code, struct err 
                    ? err_set(err, ERR_CONFIG,
                              "this cluster does not know StereoJobs: helm install stereo-operator")
                    : -1;
-    return items_print(list, flags, space, err);
+    items_print(list, flags, space);
+    return 0;
 }
 
 int verb_get(struct api *api, const struct flags *flags, int *code, struct err *err)
@@ -75,8 +75,10 @@ int verb_get(struct api *api, const struct flags *flags, int *code, struct err *
         cJSON_AddItemToArray(items, job);
     }
     if (flags->arg_count == 1 && (flags->output == OUTPUT_JSON || flags->output == OUTPUT_YAML))
-        return print_document(items->child, flags->output, err);
-    return items_print(list, flags, api_space(api), err);
+        print_document(items->child, flags->output);
+    else
+        items_print(list, flags, api_space(api));
+    return 0;
 }
 
 static char *query_path(const struct kube_resource *resource, const char *space, const char *kind,
