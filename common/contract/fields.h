@@ -33,6 +33,7 @@ struct field {
     enum field_type type;
     const char *def; /* default as JSON text, or NULL: absent stays absent; an object with "{}" is
                         made, so that its own fields' defaults come to be, as in a CRD */
+    const char *cluster_def; /* default of the CRD where one machine chooses for itself, or NULL */
     double min, max; /* numbers: value; strings (bytes), lists, maps: length; opaque: bytes of
                         compact JSON; 0,0 = unbounded */
     const char *const *values; /* FIELD_ENUM: NULL-terminated CamelCase names */
