@@ -20,7 +20,7 @@ void yaml_places_free(struct yaml_places *places);
 AUTO_DEFINE(yaml_places, struct yaml_places *, yaml_places_free)
 /* 1-based; 0,0 when the path is not known. places may be NULL. */
 void yaml_place(const struct yaml_places *places, const char *path, int *line, int *column);
-/* A whole document in block style; what yaml_parse reads back is the same. doc is valid UTF-8. Caller
- * frees. */
+/* A whole document in block style; what yaml_parse reads back is the same. doc is valid UTF-8.
+ * Caller frees. */
 char *yaml_print(const cJSON *doc);
 #endif

@@ -290,6 +290,37 @@ static void the_text_needs_no_end(void **state)
     free(exact);
 }
 
+/* Printed and read again: the same document, strings that look like something else included. */
+static void what_is_printed_reads_back(void **state)
+{
+    static const char text[] =
+        "{\"a\":{\"b\":[1,-2.5,0.1,1e300,true,null,{}, [],[[1],{\"c\":\"d\"}]]},"
+        "\"on\":\"yes\",\"n\":\"NO\",\"x\":\"\",\"1\":\"1.5\",\"t\":\"true\",\"z\":\"~\",\"q\":"
+        "\"it's: #1\","
+        "\"d\":\"2026-01-01\",\"lines\":\"a\\nb\\n\\n c \",\"tab\":\"\\ta\",\"u\":\"\xc3\xa4 "
+        "\xf0\x9f\x8e\xac\","
+        "\"rule\":\"!has(self.a) || self['b'] in [1, 2] # no comment\",\"colon\":\"a: b\","
+        "\"long\":\"one two three four five six seven eight nine ten eleven twelve thirteen "
+        "fourteen "
+        "fifteen sixteen seventeen eighteen nineteen twenty\",\"dash\":\"- "
+        "a\",\"big\":9007199254740992}";
+    AUTO(cJSON) cJSON *doc = NULL;
+    AUTO(cJSON) cJSON *again = NULL;
+    AUTO(yaml_places) struct yaml_places *places = NULL;
+    AUTO_FREE char *printed = NULL;
+    struct err err;
+
+    (void)state;
+    CHECK_OK(json_parse(&doc, text, strlen(text), &err), err);
+    printed = yaml_print(doc);
+    CHECK_OK(yaml_parse(&again, &places, printed, strlen(printed), &err), err);
+    if (!cJSON_Compare(doc, again, true))
+        fail_msg("%s", printed);
+    CHECK_HAS("number", printed, "- -2.5\n");
+    CHECK_HAS("exact", printed, "big: 9007199254740992\n");
+    CHECK_HAS("word", printed, "'on': 'yes'\n");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -300,6 +331,7 @@ int main(void)
         cmocka_unit_test(sizes_have_limits),
         cmocka_unit_test(big_documents_are_read_quickly),
         cmocka_unit_test(the_text_needs_no_end),
+        cmocka_unit_test(what_is_printed_reads_back),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
