@@ -11,7 +11,7 @@
 
 #define REFRESH_MS (5 * 60 * 1000) /* before the end */
 #define USABLE_MS  (60 * 1000)
-#define RETRY_US   (10 * 1000000LL) /* after a failure while the old keys are still good */
+#define RETRY_US   (10 * 1000000LL) /* before keys that are still good are asked for again */
 
 struct s3_credentials {
     pthread_mutex_t lock;
@@ -118,9 +118,9 @@ static void fetch(struct s3_credentials *credentials)
         credentials->have = true;
         credentials->dropped = false;
         err = (struct err){ 0 };
-    } else {
-        credentials->next_try_us = clock_mono_us() + RETRY_US;
     }
+    if (!last_for(credentials, REFRESH_MS)) /* none better are to be had for now */
+        credentials->next_try_us = clock_mono_us() + RETRY_US;
     credentials->failure = err;
     (void)pthread_cond_broadcast(&credentials->fetched);
 }

@@ -184,7 +184,7 @@ bool s3_source_may_ask(const char *url)
     if (memchr(host, '@', len))
         return false;
     end = host[0] == '[' ? memchr(host, ']', len) : NULL;
-    if (host[0] == '[' && !end)
+    if (host[0] == '[' && (!end || (end + 1 < host + len && end[1] != ':')))
         return false;
     if (end)
         len = (size_t)(end - host) + 1; /* [::1]:80 */
