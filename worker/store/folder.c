@@ -127,6 +127,54 @@ static int folder_remove_tree(struct store *store, const char *prefix, const cha
     return 0;
 }
 
+struct listing {
+    const char *prefix;
+    size_t skip; /* bytes of the root and its slash */
+    store_each_fn *each;
+    void *ctx;
+};
+
+/* What is below the folder `path` and goes on as the prefix does. */
+static int list_below(const struct listing *listing, const char *path, int depth, struct err *err)
+{
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    AUTO(dir) DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+    const struct dirent *entry;
+
+    if (!dir)
+        return errno == ENOENT ? 0 : fail(err, errno, path);
+    while ((entry = readdir(dir))) {
+        AUTO_FREE char *below = xasprintf("%s/%s", path, entry->d_name);
+        const char *key = below + listing->skip;
+        size_t len = strlen(listing->prefix), here = strlen(key);
+        struct stat st;
+
+        if (entry->d_name[0] == '.' || strncmp(key, listing->prefix, here < len ? here : len) != 0)
+            continue;
+        if (lstat(below, &st) < 0)
+            continue; /* it went */
+        if (S_ISDIR(st.st_mode) && depth < TREE_MAX_DEPTH) {
+            if (list_below(listing, below, depth + 1, err) < 0)
+                return -1;
+        } else if (S_ISREG(st.st_mode) && here >= len) {
+            if (listing->each(listing->ctx, key, (uint64_t)st.st_size, err) < 0)
+                return -1;
+        }
+    }
+    return 0;
+}
+
+static int folder_list(struct store *store, const char *prefix, store_each_fn *each, void *ctx,
+                       struct err *err)
+{
+    const char *root = ((const struct folder *)store)->root, *slash = strrchr(prefix, '/');
+    struct listing listing = { prefix, strlen(root) + 1, each, ctx };
+    AUTO_FREE char *path =
+        xasprintf("%s%s%.*s", root, slash ? "/" : "", slash ? (int)(slash - prefix) : 0, prefix);
+
+    return list_below(&listing, path, 0, err);
+}
+
 static int folder_reader(struct store_reader **out, struct store *store, const char *key,
                          struct err *err)
 {
@@ -144,8 +192,14 @@ static void folder_free(struct store *store)
 }
 
 static const struct store_ops folder_ops = {
-    folder_get,    folder_create, folder_remove, folder_remove_tree,
-    folder_reader, folder_writer, folder_free,
+    .get = folder_get,
+    .create = folder_create,
+    .remove = folder_remove,
+    .remove_tree = folder_remove_tree,
+    .list = folder_list,
+    .reader_open = folder_reader,
+    .writer_open = folder_writer,
+    .free = folder_free,
 };
 
 int folder_open(struct store **out, const char *path, struct err *err)
@@ -181,6 +235,7 @@ static int reader_read(struct store_reader *base, uint64_t offset, void *out, si
         done += (size_t)n;
     }
     *got = done;
+    base->bytes += done;
     return 0;
 }
 
@@ -193,7 +248,7 @@ static void reader_free(struct store_reader *base)
     free(reader);
 }
 
-static const struct store_reader_ops reader_ops = { reader_read, reader_free };
+static const struct store_reader_ops reader_ops = { reader_read, NULL, reader_free };
 
 /* O_NONBLOCK: opening a FIFO must not wait for its writer; regular files ignore it. */
 int folder_reader_open(struct store_reader **out, const char *path, const char *what,

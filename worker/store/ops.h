@@ -15,6 +15,8 @@ struct store_ops {
                   struct err *err);
     int (*remove)(struct store *store, const char *key, struct err *err);
     int (*remove_tree)(struct store *store, const char *prefix, const char *keep, struct err *err);
+    int (*list)(struct store *store, const char *prefix, store_each_fn *each, void *ctx,
+                struct err *err);
     int (*reader_open)(struct store_reader **out, struct store *store, const char *key,
                        struct err *err);
     int (*writer_open)(struct store_writer **out, struct store *store, const char *key,
@@ -23,17 +25,23 @@ struct store_ops {
 };
 struct store {
     const struct store_ops *ops;
+    bool races; /* conditional creates are not to be had: look, then write */
 };
 
+#define STORE_IDENTITY_SIZE 400
 struct store_reader_ops {
+    /* Adds to reader->bytes what it really fetches. */
     int (*read)(struct store_reader *reader, uint64_t offset, void *out, size_t len, size_t *got,
                 struct err *err);
+    void (*limit)(struct store_reader *reader, uint64_t end); /* NULL: nothing is read ahead */
     void (*free)(struct store_reader *reader);
 };
 struct store_reader {
     const struct store_reader_ops *ops;
     struct store_stat stat;
-    uint64_t bytes; /* really read */
+    uint64_t bytes;
+    /* What the server calls this version of the object; "" where there is no such thing. */
+    char identity[STORE_IDENTITY_SIZE];
 };
 
 struct store_writer_ops {
@@ -59,4 +67,17 @@ int folder_reader_open(struct store_reader **out, const char *path, const char *
 /* The object is made aside in the folder of path and published there; overwrite replaces. */
 int folder_writer_open(struct store_writer **out, const char *path, bool overwrite,
                        struct err *err);
+
+/* s3*.c. key "" or ending in a slash is no object. */
+int store_s3_open(struct store **out, enum store_role role, const char *bucket, const char *prefix,
+                  struct err *err);
+int store_s3_reader_open(struct store_reader **out, enum store_role role, const char *bucket,
+                         const char *key, const char *what, struct err *err);
+/* Without overwrite the name must be free, with it only the version seen now is replaced. */
+int store_s3_writer_open(struct store_writer **out, enum store_role role, const char *bucket,
+                         const char *key, bool overwrite, struct err *err);
+
+/* https.c; name: the URL as it may be shown. */
+int store_https_reader_open(struct store_reader **out, const char *url, const char *name,
+                            const char *what, struct err *err);
 #endif

@@ -49,9 +49,9 @@ static int check_key(const char *key, struct err *err)
     return 0;
 }
 
-static int refuse(const struct place *place, const char *what, struct err *err)
+static int only_read(const struct place *place, const char *what, struct err *err)
 {
-    return err_set(err, ERR_CONFIG, "%s: %s: this build has no store for it", what, place->name);
+    return err_set(err, ERR_CONFIG, "%s: %s: https:// is only read from", what, place->name);
 }
 
 int store_open(struct store **out, const char *uri, struct err *err)
@@ -60,8 +60,10 @@ int store_open(struct store **out, const char *uri, struct err *err)
 
     if (place_parse(&place, uri, "work store", err) < 0)
         return -1;
-    if (place.kind != PLACE_FILE)
-        return refuse(&place, "work store", err);
+    if (place.kind == PLACE_HTTPS)
+        return only_read(&place, "work store", err);
+    if (place.kind == PLACE_S3)
+        return store_s3_open(out, STORE_WORK, place.bucket, place.key, err);
     return folder_open(out, place.path, err);
 }
 
@@ -101,16 +103,38 @@ int store_remove_tree(struct store *store, const char *prefix, const char *keep,
     return store->ops->remove_tree(store, prefix, keep, err);
 }
 
+/* A key, of which the last part may be open. */
+static bool is_prefix(const char *prefix)
+{
+    AUTO_FREE char *key = xasprintf("%sx", prefix);
+
+    return is_key(key);
+}
+
+int store_list(struct store *store, const char *prefix, store_each_fn *each, void *ctx,
+               struct err *err)
+{
+    if (!is_prefix(prefix))
+        return err_set(err, ERR_CONFIG, "store key '%.100s' is not allowed", prefix);
+    return store->ops->list(store, prefix, each, ctx, err);
+}
+
+void store_set_abilities(struct store *store, const struct store_abilities *abilities)
+{
+    store->races = !abilities->creates_once;
+}
+
 int store_reader_open_uri(struct store_reader **out, enum store_role role, const char *uri,
                           const char *what, struct err *err)
 {
     AUTO_PLACE struct place place = { .path = NULL };
 
-    (void)role;
     if (place_parse(&place, uri, what, err) < 0)
         return -1;
-    if (place.kind != PLACE_FILE)
-        return refuse(&place, what, err);
+    if (place.kind == PLACE_S3)
+        return store_s3_reader_open(out, role, place.bucket, place.key, what, err);
+    if (place.kind == PLACE_HTTPS)
+        return store_https_reader_open(out, place.path, place.name, what, err);
     return folder_reader_open(out, place.path, what, err);
 }
 
@@ -136,10 +160,13 @@ const struct store_stat *store_reader_stat(const struct store_reader *reader)
 int store_reader_read(struct store_reader *reader, uint64_t offset, void *out, size_t len,
                       size_t *got, struct err *err)
 {
-    if (reader->ops->read(reader, offset, out, len, got, err) < 0)
-        return -1;
-    reader->bytes += *got;
-    return 0;
+    return reader->ops->read(reader, offset, out, len, got, err);
+}
+
+void store_reader_limit(struct store_reader *reader, uint64_t end)
+{
+    if (reader->ops->limit)
+        reader->ops->limit(reader, end);
 }
 
 static int digest_range(struct hash *hash, struct store_reader *reader, uint64_t offset,
@@ -163,6 +190,11 @@ int store_reader_digest(struct store_reader *reader, char hex[HASH_HEX_SIZE], st
     for (int i = 0; i < 8; i++)
         le[i] = (uint8_t)(size >> (8 * i));
     hash_update(hash, le, sizeof(le));
+    if (reader->identity[0]) {
+        hash_update(hash, reader->identity, strlen(reader->identity));
+        hash_final(hash, hex);
+        return 0;
+    }
     if (digest_range(hash, reader, 0, err) < 0 ||
         digest_range(hash, reader, size > DIGEST_BYTES ? size - DIGEST_BYTES : 0, err) < 0)
         return -1;
@@ -191,8 +223,10 @@ int store_writer_open_uri(struct store_writer **out, const char *uri, bool overw
 
     if (place_parse(&place, uri, "output", err) < 0)
         return -1;
-    if (place.kind != PLACE_FILE)
-        return refuse(&place, "output", err);
+    if (place.kind == PLACE_HTTPS)
+        return only_read(&place, "output", err);
+    if (place.kind == PLACE_S3)
+        return store_s3_writer_open(out, STORE_OUTPUT, place.bucket, place.key, overwrite, err);
     return folder_writer_open(out, place.path, overwrite, err);
 }
 
