@@ -64,7 +64,7 @@ int s3_upload_part(struct s3 *s3, const char *key, const char *upload_id, uint32
         .method = "PUT", .key = key, .body = data, .body_len = len, .sound = has_etag
     };
     char write[S3_WRITE_ID_SIZE], text[16];
-    const char *id;
+    const char *id = NULL;
 
     if (take_id(write, &id, upload_id, err) < 0)
         return -1;
@@ -151,7 +151,7 @@ int s3_upload_complete(struct s3 *s3, const char *key, const char *upload_id,
                             .sound = is_complete,
                             .done = s3_write_done,
                             .ctx = &write };
-    const char *id;
+    const char *id = NULL;
 
     buf_init(&body, COMPLETE_MAX);
     if (take_id(write.id, &id, upload_id, err) < 0 || make_list(&body, parts, count, err) < 0)
@@ -182,7 +182,7 @@ static int abort_upload(struct s3 *s3, const char *key, const char *id, struct e
 int s3_upload_abort(struct s3 *s3, const char *key, const char *upload_id, struct err *err)
 {
     char write[S3_WRITE_ID_SIZE];
-    const char *id;
+    const char *id = NULL;
 
     return take_id(write, &id, upload_id, err) < 0 ? -1 : abort_upload(s3, key, id, err);
 }
