@@ -31,9 +31,14 @@ struct job {
 int plan_run(struct job *job, struct record *record, struct err *err);     /* worker/plan */
 int convert_run(struct job *job, struct record *record, struct err *err);  /* worker/convert */
 int assemble_run(struct job *job, struct record *record, struct err *err); /* worker/assemble */
+int clean_run(struct job *job, struct record *record, struct err *err);    /* worker/clean */
 
 /* plan.json of this job, parsed. ERR_DEPENDENCY while it is missing. */
 int job_load_plan(const struct job *job, struct plan **out, struct err *err);
+/* The commit record of segment index. Where the store races (plan) that of the lowest epoch and
+ * attempt. ERR_NOT_FOUND: there is none. */
+int job_find_record(struct record *out, struct store *store, const struct plan *plan,
+                    uint32_t index, struct err *err);
 /* "stereo-worker 0.1.0 (abc123) libavcodec 59.37.100 libx264 164": what makes results comparable.
  */
 const char *job_build(void);

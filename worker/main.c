@@ -69,23 +69,6 @@ static int refuse(const struct env *env, const struct env_problems *problems)
     return class_exit_code(CLASS_CONFIG);
 }
 
-/* What a job leaves in its work store once its film is there, or once it is gone. */
-static int clean_run(struct job *job, struct record *record, struct err *err)
-{
-    static const char *const trees[] = { "segments", "pieces" };
-    static const char *const keys[] = { NAME_ENCODER, NAME_PLAN };
-
-    *record = (struct record){ .id = job->id };
-    memcpy(record->uid, job->uid, sizeof(record->uid));
-    for (size_t i = 0; i < sizeof(trees) / sizeof(trees[0]); i++)
-        if (store_remove_tree(job->store, trees[i], NULL, err) < 0)
-            return -1;
-    for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
-        if (store_remove(job->store, keys[i], err) < 0)
-            return -1;
-    return 0;
-}
-
 static int run_verb(struct job *job, struct record *record, struct err *err)
 {
     switch (job->id.stage) {
@@ -210,6 +193,7 @@ int main(int argc, char **argv)
     set_signals();
     log_setup("stereo-worker", LOG_INFO, false);
     media_quiet();
+    store_setup(&should_stop);
     if (strcmp(verb, "probe") == 0)
         return run_probe(argc, argv);
     if (stage_of_name(&stage, verb) < 0 || argc > 2) {

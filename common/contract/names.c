@@ -68,6 +68,16 @@ void name_record(char out[NAME_KEY_SIZE], uint32_t index)
     put(out, NAME_KEY_SIZE, "segments/%05u.json", index);
 }
 
+void name_record_of(char out[NAME_KEY_SIZE], const struct attempt_id *id)
+{
+    put(out, NAME_KEY_SIZE, "segments/%05u.e%u-a%u.json", id->index, id->epoch, id->attempt);
+}
+
+void name_records(char out[NAME_KEY_SIZE], uint32_t index)
+{
+    put(out, NAME_KEY_SIZE, "segments/%05u.e", index);
+}
+
 void name_segment(char out[NAME_KEY_SIZE], const struct attempt_id *id)
 {
     put(out, NAME_KEY_SIZE, "segments/%05u/e%u-a%u.nut", id->index, id->epoch, id->attempt);

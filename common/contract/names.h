@@ -33,6 +33,11 @@ void name_pod(char out[NAME_POD_SIZE], const char *job_name, const char *uid,
 #define NAME_PLAN    "plan.json"
 #define NAME_ENCODER "encoder.json"
 void name_record(char out[NAME_KEY_SIZE], uint32_t index); /* "segments/00007.json" */
+/* Where a store cannot create once (plan.store_races) each attempt has a record of its own:
+ * "segments/00007.e1-a0.json". The operator counts the index when the first is reported; all of
+ * them are good, and whoever reads takes the one of the lowest epoch and attempt. */
+void name_record_of(char out[NAME_KEY_SIZE], const struct attempt_id *id);
+void name_records(char out[NAME_KEY_SIZE], uint32_t index); /* what they begin with */
 void name_segment(char out[NAME_KEY_SIZE], const struct attempt_id *id);
 /* "segments/00007/e1-a0.nut" */
 void name_piece(char out[NAME_KEY_SIZE], const struct attempt_id *id, uint32_t index);

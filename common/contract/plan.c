@@ -184,6 +184,12 @@ static int read_source(struct plan_source *source, const cJSON *doc, struct err 
     return 0;
 }
 
+/* Absent in plans of stores that create once. */
+static int read_races(struct plan *plan, const cJSON *doc, struct err *err)
+{
+    return json_has(doc, "storeRaces") ? json_bool(&plan->store_races, doc, "storeRaces", err) : 0;
+}
+
 static int read_pieces(struct plan *plan, const cJSON *doc, struct err *err)
 {
     size_t count;
@@ -212,7 +218,7 @@ static int read_plan(struct plan *plan, const cJSON *doc, struct err *err)
     if (members_read(plan, doc, plan_members, COUNT(plan_members), 0, err) < 0 ||
         read_copies(plan, doc, err) < 0 ||
         read_texts(&plan->dropped, &plan->dropped_count, doc, "dropped", 0, DROPPED_MAX, err) < 0 ||
-        read_segments(plan, doc, err) < 0)
+        read_segments(plan, doc, err) < 0 || read_races(plan, doc, err) < 0)
         return -1;
     return read_pieces(plan, doc, err);
 }
@@ -261,6 +267,8 @@ char *plan_format(const struct plan *plan)
     members_add(doc, plan_members, COUNT(plan_members), 0, plan);
     add_copies(doc, plan);
     add_texts(doc, "dropped", plan->dropped, plan->dropped_count);
+    if (plan->store_races)
+        json_add_bool(doc, "storeRaces", true);
     if (plan->pieces)
         add_texts(doc, "pieces", plan->piece, plan->segment_count);
     list = cJSON_AddArrayToObject(doc, "segments");

@@ -70,6 +70,7 @@ struct plan {
     uint32_t window;       /* R, frames */
     uint64_t memory_bytes; /* estimate of one convert attempt */
     char build[64];
+    bool store_races;         /* two creates of one key may both win: see name_record_of */
     bool pieces;              /* segment.mode Copy: convert i reads pieces[i] */
     char **piece;             /* owned array of segment_count store keys, or NULL */
     struct plan_copy *copies; /* owned */

@@ -53,6 +53,10 @@ static void store_keys_say_index_epoch_and_attempt(void **state)
     (void)state;
     name_record(key, 7);
     CHECK_STR("record", key, "segments/00007.json");
+    name_record_of(key, &(struct attempt_id){ STAGE_CONVERT, 7, 1, 10 });
+    assert_string_equal(key, "segments/00007.e1-a10.json");
+    name_records(key, 7);
+    assert_string_equal(key, "segments/00007.e");
     name_record(key, 123456);
     CHECK_STR("wide", key, "segments/123456.json");
     name_segment(key, &id);

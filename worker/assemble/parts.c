@@ -2,6 +2,7 @@
 #include "worker/assemble/parts.h"
 
 #include "common/mem.h"
+#include "worker/job.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -14,19 +15,14 @@ void parts_free(struct parts *parts)
     free(parts);
 }
 
-static int load_record(struct record *record, struct store *store, uint32_t index, struct err *err)
+static int load_record(struct record *record, struct store *store, const struct plan *plan,
+                       uint32_t index, struct err *err)
 {
-    char key[NAME_KEY_SIZE];
-    AUTO_BUF struct buf text;
-
-    name_record(key, index);
-    buf_init(&text, RECORD_MAX_BYTES + 1);
-    if (store_get(store, key, RECORD_MAX_BYTES, &text, err) < 0) {
-        if (err->code == ERR_NOT_FOUND)
-            return err_set(err, ERR_DEPENDENCY, "no commit record %s", key);
+    if (job_find_record(record, store, plan, index, err) == 0)
+        return 0;
+    if (err->code != ERR_NOT_FOUND)
         return -1;
-    }
-    return record_parse(record, text.data ? text.data : "", text.len, NULL, err);
+    return err_set(err, ERR_DEPENDENCY, "no commit record of segment %u", index);
 }
 
 static int differs(struct err *err, const char *what, int64_t got, int64_t want)
@@ -94,8 +90,8 @@ int parts_load(struct parts **out, struct store *store, const struct plan *plan,
     for (uint32_t i = 0; i < plan->segment_count; i++) {
         struct record record = { 0 };
 
-        if (load_record(&record, store, i, err) < 0 || check_plan(&record, plan, i, err) < 0 ||
-            add(parts, &record, uid, err) < 0)
+        if (load_record(&record, store, plan, i, err) < 0 ||
+            check_plan(&record, plan, i, err) < 0 || add(parts, &record, uid, err) < 0)
             return err_wrap(err, "segment %u", i);
     }
     *out = TAKE(parts);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * commit.h - how the result of a segment becomes the job's, once: the file under the attempt's own
- * key, then the record under the segment's, which only one attempt can create.
+ * key, then the record under the segment's, which only one attempt can create. Where the store
+ * races (plan) records are the attempts' own, too: then several may be there, and all stay.
  */
 #ifndef WORKER_CONVERT_COMMIT_H
 #define WORKER_CONVERT_COMMIT_H

@@ -71,6 +71,7 @@ int media_boxes_holes(struct media_span **holes, size_t *count, struct store_rea
 
     *holes = NULL;
     *count = 0;
+    store_reader_limit(reader, 0); /* heads of boxes, and nothing between them */
     for (int i = 0; i < MAX_BOXES; i++) {
         int found = box_at(&box, reader, box.end, err);
 

@@ -25,6 +25,15 @@ static size_t span_at(const struct media_io *io, uint64_t pos, size_t len, bool 
     return len;
 }
 
+/* Where the next hole begins: nothing from there on is worth fetching. */
+static uint64_t next_hole(const struct media_io *io)
+{
+    for (size_t i = 0; i < io->hole_count; i++)
+        if (io->holes[i].start >= io->pos)
+            return io->holes[i].start;
+    return UINT64_MAX;
+}
+
 static int read_packet(void *opaque, uint8_t *out, int want)
 {
     struct media_io *io = opaque;
@@ -36,6 +45,7 @@ static int read_packet(void *opaque, uint8_t *out, int want)
     if (want <= 0)
         return AVERROR(EINVAL);
     len = span_at(io, io->pos, (size_t)want, &hole);
+    store_reader_limit(io->reader, next_hole(io));
     if (hole) {
         memset(out, 0, len);
         got = len;

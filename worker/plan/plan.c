@@ -97,6 +97,18 @@ static int try_encoder(const struct plan *plan, const struct job_spec *spec, str
     return -1;
 }
 
+/* All later stages write as the plan says that this store has to be written. */
+static int try_store(const struct job *job, struct plan *plan, struct err *err)
+{
+    struct store_abilities abilities;
+
+    if (store_probe(job->store, &abilities, err) < 0)
+        return -1;
+    plan->store_races = !abilities.creates_once;
+    store_set_abilities(job->store, &abilities);
+    return 0;
+}
+
 static int make_plan(struct job *job, struct record *record, bool *lost, struct err *err)
 {
     AUTO(film) struct film *film = NULL;
@@ -116,7 +128,7 @@ static int make_plan(struct job *job, struct record *record, bool *lost, struct 
     }
     if (job->report)
         report_step(job->report, "commit");
-    if (write_plan(job, plan, lost, err) < 0)
+    if (try_store(job, plan, err) < 0 || write_plan(job, plan, lost, err) < 0)
         return -1;
     fill_record(record, job, plan);
     plan_warning(record->warning, sizeof(record->warning), film, plan);

@@ -183,6 +183,24 @@ static int folder_reader(struct store_reader **out, struct store *store, const c
     return folder_reader_open(out, path, key, err);
 }
 
+/* Only what store writers leave aside (folder_writer.c), and the folder itself when it is empty. */
+static int folder_drop(struct store *store, struct err *err)
+{
+    const char *root = ((const struct folder *)store)->root;
+    AUTO(dir) DIR *dir = opendir(root);
+    const struct dirent *entry;
+
+    if (!dir)
+        return errno == ENOENT ? 0 : fail(err, errno, root);
+    while ((entry = readdir(dir))) {
+        if (entry->d_name[0] == '.' && strstr(entry->d_name, ".part-"))
+            (void)unlinkat(dirfd(dir), entry->d_name, 0);
+    }
+    if (rmdir(root) < 0 && errno != ENOTEMPTY && errno != EEXIST && errno != ENOENT)
+        return errno == EBUSY ? 0 : fail(err, errno, root); /* busy: it is the mount itself */
+    return 0;
+}
+
 static void folder_free(struct store *store)
 {
     struct folder *folder = (struct folder *)store;
@@ -199,6 +217,8 @@ static const struct store_ops folder_ops = {
     .list = folder_list,
     .reader_open = folder_reader,
     .writer_open = folder_writer,
+    .drop = folder_drop,
+    .creates_once = true,
     .free = folder_free,
 };
 

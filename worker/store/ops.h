@@ -21,6 +21,9 @@ struct store_ops {
                        struct err *err);
     int (*writer_open)(struct store_writer **out, struct store *store, const char *key,
                        struct err *err);
+    /* Takes away what is no object: an empty folder, what was left aside in it. */
+    int (*drop)(struct store *store, struct err *err); /* NULL: there is nothing of the kind */
+    bool creates_once;                                 /* by its nature; else it is tried */
     void (*free)(struct store *store);
 };
 struct store {
@@ -71,6 +74,8 @@ int folder_writer_open(struct store_writer **out, const char *path, bool overwri
 /* s3*.c. key "" or ending in a slash is no object. */
 int store_s3_open(struct store **out, enum store_role role, const char *bucket, const char *prefix,
                   struct err *err);
+/* Aborts the unfinished uploads of this key. */
+int store_s3_abandon(enum store_role role, const char *bucket, const char *key, struct err *err);
 int store_s3_reader_open(struct store_reader **out, enum store_role role, const char *bucket,
                          const char *key, const char *what, struct err *err);
 /* Without overwrite the name must be free, with it only the version seen now is replaced. */

@@ -95,6 +95,10 @@ int store_probe(struct store *store, struct store_abilities *out, struct err *er
     struct err ignored;
     int won = 0, rc;
 
+    if (store->ops->creates_once) {
+        *out = (struct store_abilities){ .creates_once = true };
+        return 0;
+    }
     hash_random(&id, sizeof(id));
     (void)snprintf(key, sizeof(key), "probe-%016llx", id);
     (void)snprintf(contest, sizeof(contest), "%s-race", key);

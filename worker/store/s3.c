@@ -186,3 +186,13 @@ int store_s3_open(struct store **out, enum store_role role, const char *bucket, 
     *out = &store->base;
     return 0;
 }
+
+int store_s3_abandon(enum store_role role, const char *bucket, const char *key, struct err *err)
+{
+    AUTO(access) struct access *access = NULL;
+    uint32_t aborted;
+
+    if (access_take(&access, role, bucket, err) < 0)
+        return -1;
+    return s3_uploads_abort(access->s3, key, &aborted, err);
+}

@@ -124,6 +124,22 @@ void store_set_abilities(struct store *store, const struct store_abilities *abil
     store->races = !abilities->creates_once;
 }
 
+int store_drop(struct store *store, struct err *err)
+{
+    return store->ops->drop ? store->ops->drop(store, err) : 0;
+}
+
+int store_abandon_uri(const char *uri, struct err *err)
+{
+    AUTO_PLACE struct place place = { .path = NULL };
+
+    if (place_parse(&place, uri, "output", err) < 0)
+        return -1;
+    if (place.kind != PLACE_S3 || !*place.key)
+        return 0;
+    return store_s3_abandon(STORE_OUTPUT, place.bucket, place.key, err);
+}
+
 int store_reader_open_uri(struct store_reader **out, enum store_role role, const char *uri,
                           const char *what, struct err *err)
 {

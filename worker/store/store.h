@@ -57,6 +57,10 @@ struct store_abilities {
     bool creates_once;
 };
 int store_probe(struct store *store, struct store_abilities *out, struct err *err);
+/* When a job's objects are gone: an empty folder goes, too. Nobody may write any more. */
+int store_drop(struct store *store, struct err *err);
+/* What killed writers have left of a named output: unfinished uploads of S3. The output stays. */
+int store_abandon_uri(const char *uri, struct err *err);
 /* Without creates_once store_create looks before it writes, which keeps an earlier object but lets
  * two at the same time both succeed: whoever needs one winner puts its attempt into the key. */
 void store_set_abilities(struct store *store, const struct store_abilities *abilities);

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What a job leaves in its work store once its film is there, or once it is gone. Only names that
+ * the job's own stages write: whatever else somebody keeps there stays.
+ */
+#include "common/clock.h"
+#include "common/log.h"
+#include "worker/assemble/done.h"
+#include "worker/job.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define PROBES_MAX 1024
+
+struct found {
+    char *keys[PROBES_MAX]; /* owned */
+    size_t count;
+};
+
+static int see_key(void *ctx, const char *key, uint64_t size, struct err *err)
+{
+    struct found *found = ctx;
+
+    (void)size, (void)err;
+    if (found->count < PROBES_MAX)
+        found->keys[found->count++] = strdup(key);
+    return 0;
+}
+
+/* Of plans that were killed while they tried the store. */
+static int remove_probes(struct store *store, struct err *err)
+{
+    struct found found = { .count = 0 };
+    int rc = store_list(store, "probe-", see_key, &found, err);
+
+    for (size_t i = 0; i < found.count; i++) {
+        if (rc == 0 && found.keys[i])
+            rc = store_remove(store, found.keys[i], err);
+        free(found.keys[i]);
+    }
+    return rc;
+}
+
+/* The pod that cleans may have no keys of the output any more: then its server's own rules for
+ * unfinished uploads must do. */
+static int abandon_output(const char *uri, struct err *err)
+{
+    if (store_abandon_uri(uri, err) == 0)
+        return 0;
+    if (err->code != ERR_CONFIG && err->code != ERR_NOT_FOUND)
+        return -1;
+    log_warn("unfinished uploads of the output stay: %s", err->msg);
+    return 0;
+}
+
+int clean_run(struct job *job, struct record *record, struct err *err)
+{
+    static const char *const trees[] = { "segments", "pieces" };
+    static const char *const keys[] = { NAME_ENCODER, NAME_PLAN, DONE_KEY };
+    int64_t started_us = clock_mono_us();
+
+    *record = (struct record){ .id = job->id };
+    memcpy(record->uid, job->uid, sizeof(record->uid));
+    for (size_t i = 0; i < sizeof(trees) / sizeof(trees[0]); i++)
+        if (store_remove_tree(job->store, trees[i], NULL, err) < 0)
+            return -1;
+    for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
+        if (store_remove(job->store, keys[i], err) < 0)
+            return -1;
+    if (remove_probes(job->store, err) < 0 || store_drop(job->store, err) < 0 ||
+        abandon_output(job->spec->output_uri, err) < 0)
+        return -1;
+    record->wall_ms = (clock_mono_us() - started_us) / 1000;
+    return 0;
+}
