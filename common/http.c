@@ -5,6 +5,7 @@
 
 #include <ctype.h>
 #include <curl/curl.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
@@ -200,6 +201,13 @@ static int on_progress(void *ctx, curl_off_t down_total, curl_off_t down, curl_o
     return transfer->stopped;
 }
 
+/* Programs that are started meanwhile must not hold a connection open. */
+static int on_socket(void *ctx, curl_socket_t fd, curlsocktype purpose)
+{
+    (void)ctx, (void)purpose;
+    return fcntl(fd, F_SETFD, FD_CLOEXEC) < 0 ? CURL_SOCKOPT_ERROR : CURL_SOCKOPT_OK;
+}
+
 #define SET(option, value)                                                                         \
     do {                                                                                           \
         if (curl_easy_setopt(curl, option, value) != CURLE_OK)                                     \
@@ -225,6 +233,7 @@ static int set_fixed(struct http *http, struct err *err)
     SET(CURLOPT_TCP_KEEPALIVE, 1L);
     SET(CURLOPT_TCP_KEEPIDLE, KEEPALIVE_S);
     SET(CURLOPT_TCP_KEEPINTVL, KEEPALIVE_S);
+    SET(CURLOPT_SOCKOPTFUNCTION, on_socket);
     SET(CURLOPT_BUFFERSIZE, RECEIVE_BYTES);
     SET(CURLOPT_UPLOAD_BUFFERSIZE, RECEIVE_BYTES);
     SET(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);

@@ -202,7 +202,7 @@ int s3_get_all(struct s3 *s3, const char *key, size_t max_bytes, struct buf *out
     s3_call_header(&call, "x-amz-checksum-mode", "ENABLED");
     if (s3_call(s3, &call, &response, err) < 0)
         return -1;
-    if (response.body.len > max_bytes)
+    if (response.body.len > max_bytes || response.body.len > out->max - out->len)
         return err_set(err, ERR_INPUT, "s3://%s/%s: larger than %zu bytes", s3->bucket, key,
                        max_bytes);
     if (buf_append(out, response.body.data, response.body.len, err) < 0)

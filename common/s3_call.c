@@ -59,6 +59,8 @@ int s3_call_path(char **out, const struct s3 *s3, const char *key, struct err *e
     AUTO_BUF struct buf path;
 
     buf_init(&path, URL_MAX);
+    if (key && !key[0]) /* its path would be the bucket's: DELETE there is not meant */
+        return err_set(err, ERR_INTERNAL, "s3://%s: an empty key", s3->bucket);
     if (buf_printf(&path, err, "%s", s3->base) < 0)
         return -1;
     if (!s3->in_host &&

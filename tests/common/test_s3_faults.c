@@ -170,6 +170,21 @@ static void a_write_that_libcurl_repeats_is_ours(void **state)
     assert_int_equal(asked("PUT /b/k 412"), 1);
 }
 
+/* A server may refuse a large body without reading it, and hang up on what is still coming. */
+static void an_early_refusal_is_heard(void **state)
+{
+    struct s3_condition absent = { .absent = true };
+    size_t len = 32u << 20;
+    AUTO_FREE char *large = xcalloc(len, 1);
+    struct err err;
+
+    (void)state;
+    CHECK_OK(s3_put(s3, "k", "theirs", 6, NULL, NULL, &err), err);
+    CHECK_ERR(s3_put(s3, "k", large, len, &absent, NULL, &err), err, ERR_CONFLICT);
+    check_object("early", "k", "theirs");
+    CHECK_ERR(s3_put(s3, "new", large, len, &absent, NULL, &err), err, ERR_CONFIG);
+}
+
 static void a_server_that_stays_down_is_given_up(void **state)
 {
     struct err err;
@@ -463,6 +478,22 @@ static void secrets_stay_secret(void **state)
     }
 }
 
+/* DELETE of "" would be DELETE of the bucket. */
+static void an_empty_key_asks_nothing(void **state)
+{
+    AUTO_BUF struct buf buf;
+    struct err err;
+
+    (void)state;
+    buf_init(&buf, 3);
+    CHECK_ERR(s3_delete(s3, "", &err), err, ERR_INTERNAL);
+    CHECK_ERR(s3_put(s3, "", "x", 1, NULL, NULL, &err), err, ERR_INTERNAL);
+    CHECK_ERR(s3_get_all(s3, "", 10, &buf, NULL, &err), err, ERR_INTERNAL);
+    assert_int_equal(asked("DELETE ") + asked("LIST ") + asked("PUT "), 0);
+    CHECK_OK(s3_put(s3, "k", "four", 4, NULL, NULL, &err), err);
+    CHECK_ERR(s3_get_all(s3, "k", 10, &buf, NULL, &err), err, ERR_INPUT); /* buf has no room */
+}
+
 static void a_closed_port_is_told_in_words(void **state)
 {
     AUTO(s3) struct s3 *own = NULL;
@@ -511,6 +542,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(writes_are_done_once_and_known_again),
         T(a_write_that_libcurl_repeats_is_ours),
+        T(an_early_refusal_is_heard),
         T(a_server_that_stays_down_is_given_up),
         T(the_last_attempt_is_looked_at_too),
         T(retry_after_is_kept),
@@ -524,6 +556,7 @@ int main(void)
         T(lists_go_on_page_by_page),
         T(told_to_stop_ends_pauses_and_transfers),
         T(secrets_stay_secret),
+        T(an_empty_key_asks_nothing),
         T(a_closed_port_is_told_in_words),
         T(bad_options_are_config_errors),
     };

@@ -413,6 +413,28 @@ static void a_signed_url_opens_without_keys(void **state)
     CHECK_ERR(s3_presign(s3, "x", 604801, &url, &err), err, ERR_CONFIG);
 }
 
+/* films.localhost: both ways of naming a bucket see the same objects. */
+static void a_bucket_may_be_in_the_host(void **state)
+{
+    AUTO_FREE char *endpoint = xasprintf("http://localhost%s", strrchr(fixture.endpoint, ':'));
+    struct s3_opts opts = { .bucket = BUCKET,
+                            .endpoint = endpoint,
+                            .style = S3_STYLE_VIRTUAL,
+                            .credentials = credentials };
+    AUTO(s3) struct s3 *host = NULL;
+    AUTO_FREE char *text = NULL;
+    unsigned count = 0;
+    struct err err;
+
+    (void)state;
+    CHECK_OK(s3_open(&host, &opts, &err), err);
+    CHECK_OK(s3_put(host, "page/00000", "x", 1, NULL, NULL, &err), err);
+    text = get_text("page/00000");
+    assert_string_equal(text, "x");
+    CHECK_OK(s3_list(host, "page/00000", count_keys, &count, &err), err);
+    assert_int_equal(count, 1);
+}
+
 static void refusals_are_told_apart(void **state)
 {
     struct s3_opts opts = { .bucket = "nosuchbucket", .endpoint = fixture.endpoint };
@@ -455,6 +477,7 @@ int main(void)
         cmocka_unit_test(a_lost_race_ends_the_upload),
         cmocka_unit_test(uploads_of_killed_workers_are_swept),
         cmocka_unit_test(a_signed_url_opens_without_keys),
+        cmocka_unit_test(a_bucket_may_be_in_the_host),
         cmocka_unit_test(refusals_are_told_apart),
     };
     int rc = fixture_start(&fixture, "server");
