@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-.PHONY: deps build check test bench soak demo format clean help
+.PHONY: crds deps build check test bench soak demo format clean help
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -26,6 +26,11 @@ soak: build ## many kills, for as long as you like
 
 demo: ## from nothing to a verified 3D film: installs, builds, converts, checks (FILM=path)
 	scripts/demo
+
+crds: ## crds/ from the field table
+	cmake --preset release
+	cmake --build --preset release --target stereo-crdgen
+	build/release/operator/api/stereo-crdgen > crds/stereojob.io_stereojobs.yaml
 
 format: ## clang-format over all C
 	git ls-files -z '*.c' '*.h' | xargs -0 clang-format-14 -i

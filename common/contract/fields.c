@@ -143,6 +143,9 @@ static void check_value(struct fields_check *check, const struct field *row, con
         fields_problem(check, path, "is empty; give it a value or leave it out");
     else if (field_value_check(why, row, value) < 0)
         fields_problem(check, path, "%s", why);
+    else if (!check->local && row->cluster_pattern &&
+             !field_value_matches(value->valuestring, row->cluster_pattern))
+        fields_problem(check, path, "must be %s", row->cluster_words); /* it may hold credentials */
     else
         check_below(check, row, value, path);
 }

@@ -39,8 +39,10 @@ struct field {
     const char *const *values; /* FIELD_ENUM: NULL-terminated CamelCase names */
     const char *pattern;       /* FIELD_STRING: POSIX extended and RE2 alike, anchored; or NULL */
     const char *pattern_words; /* the pattern for people: "lower-case letters and digits" */
-    const char *flag;          /* "divergence" for --divergence, or NULL */
-    const char *metavar;       /* "PERCENT", or NULL */
+    /* FIELD_STRING: what it must be in a cluster besides; anchored, without quotes */
+    const char *cluster_pattern, *cluster_words;
+    const char *flag;    /* "divergence" for --divergence, or NULL */
+    const char *metavar; /* "PERCENT", or NULL */
     enum field_local local;
     bool required;
     bool immutable;  /* may not change after creation */

@@ -33,33 +33,13 @@ static const char *behind_name(const char *msg, const char *path)
     return strncmp(msg, path, len) == 0 && strncmp(msg + len, ": ", 2) == 0 ? msg + len + 2 : msg;
 }
 
-static void check_cluster_uri(struct fields_check *check, const char *path, const char *uri,
-                              bool is_read)
-{
-    char scheme[URI_SCHEME_SIZE];
-
-    uri_scheme(scheme, uri);
-    if (is_path(uri) || strcmp(scheme, "s3") == 0 || strcmp(scheme, "pvc") == 0)
-        return;
-    if (strcmp(scheme, "https") != 0)
-        fields_problem(check, path, "%s:// is not known; use s3://bucket/key%s", scheme,
-                       is_read ? ", pvc://claim/path or https://" : " or pvc://claim/path");
-    else if (!is_read)
-        fields_problem(check, path,
-                       "https:// is only read; use s3://bucket/key or pvc://claim/path");
-}
-
-static void check_uri(struct fields_check *check, const cJSON *job, const char *path, bool is_read)
+static void check_uri(struct fields_check *check, const cJSON *job, const char *path)
 {
     const char *uri = text_at(job, path);
     AUTO_FREE char *file = NULL;
     struct err err;
 
-    if (!uri)
-        return;
-    if (!check->local && !is_path(uri))
-        check_cluster_uri(check, path, uri, is_read);
-    else if (uri_to_path(&file, uri, path, &err) < 0)
+    if (uri && uri_to_path(&file, uri, path, &err) < 0)
         fields_problem(check, path, "%s", behind_name(err.msg, path));
 }
 
@@ -70,24 +50,35 @@ static bool ends_in(const char *text, const char *end)
     return len > end_len && strcasecmp(text + len - end_len, end) == 0;
 }
 
+/* In a cluster the table's patterns say what they may be. */
 static void check_uris(struct fields_check *check, const cJSON *job)
 {
-    check_uri(check, job, "spec.source.uri", true);
-    check_uri(check, job, "spec.output.uri", false);
-    check_uri(check, job, "spec.work.uri", false);
-    check_uri(check, job, "spec.depth.uri", true);
+    if (!check->local)
+        return;
+    check_uri(check, job, "spec.source.uri");
+    check_uri(check, job, "spec.output.uri");
+    check_uri(check, job, "spec.work.uri");
+    check_uri(check, job, "spec.depth.uri");
+}
+
+static bool is_film(const char *uri)
+{
+    return ends_in(uri, ".mp4") || ends_in(uri, ".mov") || ends_in(uri, ".mkv");
 }
 
 static void check_output(struct fields_check *check, const cJSON *job)
 {
     const char *source = text_at(job, "spec.source.uri"), *out = text_at(job, "spec.output.uri");
+    const char *work = text_at(job, "spec.work.uri");
 
     if (!out)
         return;
-    if (is_path(out) && !ends_in(out, ".mp4") && !ends_in(out, ".mov") && !ends_in(out, ".mkv"))
+    if ((!check->local || is_path(out)) && !is_film(out))
         fields_problem(check, "spec.output.uri", "must end in .mp4, .mov or .mkv");
     if (source && strcmp(source, out) == 0)
         fields_problem(check, "spec.output.uri", "is the source; the film would be lost");
+    if (work && strcmp(work, out) == 0)
+        fields_problem(check, "spec.work.uri", "is the output; it must be a folder of its own");
 }
 
 static void check_depth(struct fields_check *check, const cJSON *job)

@@ -5,12 +5,25 @@
  */
 #include "common/contract/fields.h"
 
-#define NAME_MAX_BYTES  63
-#define NAME_WORDS      "lower-case letters and digits, with '-' only between them"
-#define LABEL_PATTERN   "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
-#define OBJECT_PATTERN  "^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$"
-#define OBJECT_WORDS    "lower-case letters, digits, '-' and '.'"
-#define URI_MAX_BYTES   4096
+#define NAME_MAX_BYTES 63
+#define NAME_WORDS     "lower-case letters and digits, with '-' only between them"
+#define LABEL_PATTERN  "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
+#define OBJECT_PATTERN "^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$"
+#define OBJECT_WORDS   "lower-case letters, digits, '-' and '.'"
+#define URI_MAX_BYTES  4096
+/* What a URI may be in a cluster. No part of a claim's path is empty, '.' or '..'. */
+#define KEY                    "[^[:cntrl:]]+"
+#define PART                   "/([^/.[:cntrl:]]|[.][^/.[:cntrl:]]|[.][.][^/[:cntrl:]])[^/[:cntrl:]]*"
+#define BUCKET                 "s3://[a-z0-9][-a-z0-9.]{2,62}"
+#define CLAIM                  "pvc://[a-z0-9]([-a-z0-9.]*[a-z0-9])?"
+#define OUTPUT_URI             BUCKET "/" KEY "|" CLAIM "(" PART ")+"
+#define OUTPUT_WORDS           "s3://bucket/key or pvc://claim/path without '..'"
+#define SOURCE_URI             OUTPUT_URI "|https://[^/?#@[:cntrl:]]+/" KEY
+#define SOURCE_WORDS           "s3://bucket/key, pvc://claim/path without '..', or https://host/path"
+#define WORK_URI               BUCKET "(/[^[:cntrl:]]*)?|" CLAIM "(" PART ")*/?"
+#define WORK_WORDS             "s3://bucket/prefix or pvc://claim/path without '..'"
+#define IN_CLUSTER(uri, words) .cluster_pattern = "^(" uri ")$", .cluster_words = words
+
 #define TEN_YEARS_S     315360000
 #define ENTRIES_MAX     64
 #define OPAQUE_MAX      16384
@@ -34,6 +47,13 @@ static const char *const effects[] = { "NoSchedule", "PreferNoSchedule", "NoExec
       .max = ENTRIES_MAX,                                                                          \
       .local = LOCAL_IGNORED,                                                                      \
       .doc = "Labels that the node of a " what " pod must have." },                                \
+        { .path = at ".nodeSelector.*",                                                            \
+          .type = FIELD_STRING,                                                                    \
+          .max = 63,                                                                               \
+          .pattern = "^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$",                              \
+          .pattern_words = "a label's value: letters, digits, '-', '_' and '.'",                   \
+          .local = LOCAL_IGNORED,                                                                  \
+          .doc = "The label's value." },                                                           \
         { .path = at ".tolerations",                                                               \
           .type = FIELD_LIST,                                                                      \
           .max = ENTRIES_MAX,                                                                      \
@@ -152,6 +172,7 @@ const struct field fields[] = {
       .max = URI_MAX_BYTES,
       .required = true,
       .immutable = true,
+      IN_CLUSTER(SOURCE_URI, SOURCE_WORDS),
       .doc = "Where the flat film is: s3://bucket/key, pvc://claim/path, https://..., or on one "
              "machine a path or file:///path." },
     { SECRET("spec.source", "the source"), .immutable = true },
@@ -167,6 +188,7 @@ const struct field fields[] = {
       .max = URI_MAX_BYTES,
       .required = true,
       .immutable = true,
+      IN_CLUSTER(OUTPUT_URI, OUTPUT_WORDS),
       .doc = "Where the 3D film goes, ending in .mp4, .mov or .mkv, which chooses the container." },
     { SECRET("spec.output", "the output"), .immutable = true },
     { .path = "spec.output.overwrite",
@@ -183,8 +205,10 @@ const struct field fields[] = {
       .type = FIELD_STRING,
       .min = 1,
       .max = URI_MAX_BYTES,
-      .doc = "A folder or prefix for the job's intermediate files. On one machine the default is "
-             "OUT.stereojob beside the output." },
+      IN_CLUSTER(WORK_URI, WORK_WORDS),
+      .doc = "A folder or prefix for the job's intermediate files, which go into a folder named by "
+             "the job's UID in it. The default is .stereojob/ beside the output; on one machine, "
+             "OUT.stereojob." },
     { SECRET("spec.work", "the work store") },
 
     { .path = "spec.stereo",
@@ -244,6 +268,7 @@ const struct field fields[] = {
       .min = 1,
       .max = URI_MAX_BYTES,
       .immutable = true,
+      IN_CLUSTER(SOURCE_URI, SOURCE_WORDS),
       .doc = "The depth film, near is white. Only with provider Video." },
 
     { .path = "spec.encode",
@@ -390,10 +415,9 @@ const struct field fields[] = {
     { .path = "spec.resources.gpu.count",
       .type = FIELD_INT,
       .def = "1",
-      .min = 1,
       .max = 16,
       .local = LOCAL_IGNORED,
-      .doc = "How many of them." },
+      .doc = "How many of them. 0 converts on the CPU." },
     SCHEDULING("spec", "convert"),
     { .path = "spec.runtimeClassName",
       .type = FIELD_STRING,

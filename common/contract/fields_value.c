@@ -41,7 +41,7 @@ static int wrong(char why[FIELD_WHY_SIZE], const char *what, const cJSON *value)
     return -1;
 }
 
-static bool matches(const char *text, const char *pattern)
+bool field_value_matches(const char *text, const char *pattern)
 {
     regex_t regex;
     int rc;
@@ -98,7 +98,7 @@ static int check_string(char why[FIELD_WHY_SIZE], const struct field *field, con
         return wrong(why, "text", value);
     if (check_length(why, field, strlen(value->valuestring), "bytes") < 0)
         return -1;
-    if (field->pattern && !matches(value->valuestring, field->pattern))
+    if (field->pattern && !field_value_matches(value->valuestring, field->pattern))
         return wrong(why, field->pattern_words, value);
     return 0;
 }
@@ -130,7 +130,7 @@ static int check_quantity(char why[FIELD_WHY_SIZE], const struct field *field, c
     if (cJSON_IsNumber(value) && value->valuedouble >= 0)
         return 0;
     if (cJSON_IsString(value) && is_within(field, (double)strlen(value->valuestring)) &&
-        matches(value->valuestring, QUANTITY_REGEX))
+        field_value_matches(value->valuestring, QUANTITY_REGEX))
         return 0;
     return wrong(why, what, value);
 }

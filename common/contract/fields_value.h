@@ -12,6 +12,8 @@
 /* The value itself, not what is below it. 0, or -1 and why: "must be 0..10, not 12". why has no
  * control characters. */
 int field_value_check(char why[FIELD_WHY_SIZE], const struct field *field, const cJSON *value);
+/* Whether text matches one of the table's patterns. */
+bool field_value_matches(const char *text, const char *pattern);
 /* Position among field->values, -1 when it is not there. */
 int field_value_index(const struct field *field, const char *name);
 /* "'fullsb' is not one of a, b, c; did you mean b?" */

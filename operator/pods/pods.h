@@ -32,7 +32,16 @@ cJSON *pods_manifest(const struct pods_context *context, const struct action *ac
  * annotations missing). */
 int pods_view(struct pod_view *out, const cJSON *pod, const char *token_hex, struct err *err);
 
-cJSON *status_to_json(const struct job_status *status); /* caller owns */
+/* Caller owns. Of what is for people, segments ("7/12") and progress by whole segments. */
+cJSON *status_to_json(const struct job_status *status);
+/* What only its writer knows. */
+struct status_extra {
+    int64_t generation; /* of the job that was looked at; 0: not said */
+    double progress;    /* of the film, 0..1, finer than by segments; below 0: not known */
+    int64_t eta_ms;     /* until the end; below 0: not known */
+};
+/* Puts observedGeneration, progress and eta ("4m10s") into what status_to_json made. */
+void status_put_extra(cJSON *json, const struct status_extra *extra);
 /* NULL or {} gives a fresh status. On success *out is owned (job_status_clear). */
 int status_from_json(struct job_status *out, const cJSON *json, struct err *err);
 #endif

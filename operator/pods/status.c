@@ -5,6 +5,7 @@
 #include "common/mem.h"
 #include "common/ranges.h"
 
+#include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
@@ -231,13 +232,67 @@ static int read_conditions(struct job_status *out, const cJSON *json, struct err
     return 0;
 }
 
+/* A film whose assembly is still to come is not done. */
+static void put_progress(cJSON *json, double part, bool is_done)
+{
+    char text[16];
+    int percent = part > 0 ? (int)(part * 100) : 0;
+
+    if (percent > 99)
+        percent = 99;
+    (void)snprintf(text, sizeof(text), "%d%%", is_done ? 100 : percent);
+    cJSON_DeleteItemFromObjectCaseSensitive(json, "progress");
+    json_add_str(json, "progress", text);
+}
+
+static void add_progress(cJSON *json, const struct job_status *status)
+{
+    uint32_t done = ranges_count(status->completed, status->plan.segments);
+    char text[32];
+
+    (void)snprintf(text, sizeof(text), "%" PRIu32 "/%" PRIu32, done, status->plan.segments);
+    json_add_str(json, "segments", text);
+    put_progress(json, (double)done / status->plan.segments, status->assembled);
+    json_add_i64(json, "completed", done);
+}
+
+static void eta_format(char *out, size_t size, int64_t ms)
+{
+    int64_t s = (ms + 999) / 1000;
+
+    if (s >= 86400)
+        (void)snprintf(out, size, "%" PRId64 "d%" PRId64 "h", s / 86400, s / 3600 % 24);
+    else if (s >= 3600)
+        (void)snprintf(out, size, "%" PRId64 "h%" PRId64 "m", s / 3600, s / 60 % 60);
+    else if (s >= 60)
+        (void)snprintf(out, size, "%" PRId64 "m%" PRId64 "s", s / 60, s % 60);
+    else
+        (void)snprintf(out, size, "%" PRId64 "s", s);
+}
+
+void status_put_extra(cJSON *json, const struct status_extra *extra)
+{
+    char text[48];
+
+    if (extra->generation) {
+        cJSON_DeleteItemFromObjectCaseSensitive(json, "observedGeneration");
+        json_add_i64(json, "observedGeneration", extra->generation);
+    }
+    if (extra->progress >= 0 && json_has(json, "plan") && !json_has(json, "output"))
+        put_progress(json, extra->progress, false);
+    cJSON_DeleteItemFromObjectCaseSensitive(json, "eta");
+    if (extra->eta_ms < 0)
+        return;
+    eta_format(text, sizeof(text), extra->eta_ms);
+    json_add_str(json, "eta", text);
+}
+
 static void add_plan(cJSON *json, const struct job_status *status)
 {
     if (!status->planned)
         return;
     add_record(json, "plan", &status->plan);
-    json_add_i64(json, "segments", status->plan.segments);
-    json_add_i64(json, "completed", ranges_count(status->completed, status->plan.segments));
+    add_progress(json, status);
     add_indexes(json, "completedIndexes", status->completed, status->plan.segments);
     add_indexes(json, "failedIndexes", status->failed, status->plan.segments);
 }

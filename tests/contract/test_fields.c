@@ -40,6 +40,10 @@ static char *all_notes(const struct fields_report *report)
     return buf_take(&text);
 }
 
+#define OUTPUT_WORDS "s3://bucket/key or pvc://claim/path without '..'"
+#define SOURCE_WORDS "s3://bucket/key, pvc://claim/path without '..', or https://host/path"
+#define WORK_WORDS   "s3://bucket/prefix or pvc://claim/path without '..'"
+
 static const struct row {
     const char *name, *yaml;
     const char *problems; /* one a line */
@@ -128,18 +132,24 @@ static const struct row {
       "machine use a path or file:///path\n",
       false },
     { "URIs of a cluster, in a cluster",
-      HEAD "  source: {uri: 'https://h/k'}\n  output: {uri: 'pvc://c/k'}\n"
-           "  work: {uri: 's3://b/k'}\n",
+      HEAD "  source: {uri: 'https://h/k'}\n  output: {uri: 'pvc://c/..k/.a/k.mp4'}\n"
+           "  work: {uri: 's3://bucket/k'}\n",
       "", true },
+    { "a path, in a cluster", HEAD FILMS,
+      "line 5, column 12: spec.source.uri: must be " SOURCE_WORDS "\n"
+      "line 6, column 12: spec.output.uri: must be " OUTPUT_WORDS "\n",
+      true },
+    { "no work is the output",
+      HEAD "  source: {uri: 's3://bucket/k'}\n  output: {uri: 's3://bucket/k.mp4'}\n"
+           "  work: {uri: 's3://bucket/k.mp4'}\n",
+      "line 7, column 10: spec.work.uri: is the output; it must be a folder of its own\n", true },
     { "URIs that a cluster does not know",
       HEAD "  source: {uri: 'ftp://h/k'}\n  output: {uri: 'https://h/k'}\n"
            "  work: {uri: 'gs://b/k'}\n",
-      "line 5, column 12: spec.source.uri: ftp:// is not known; use s3://bucket/key, "
-      "pvc://claim/path or https://\n"
-      "line 6, column 12: spec.output.uri: https:// is only read; use s3://bucket/key or "
-      "pvc://claim/path\n"
-      "line 7, column 10: spec.work.uri: gs:// is not known; use s3://bucket/key or "
-      "pvc://claim/path\n",
+      "line 5, column 12: spec.source.uri: must be " SOURCE_WORDS "\n"
+      "line 6, column 12: spec.output.uri: must be " OUTPUT_WORDS "\n"
+      "line 7, column 10: spec.work.uri: must be " WORK_WORDS "\n"
+      "line 6, column 12: spec.output.uri: must end in .mp4, .mov or .mkv\n",
       true },
     { "what the API server wrote is no mistake",
       "apiVersion: stereojob.io/v1\nkind: StereoJob\n"
@@ -262,6 +272,8 @@ static void what_one_machine_ignores_is_noted(void **state)
               "spec.tolerations" IGNORED "spec.affinity" IGNORED "spec.runtimeClassName" IGNORED
               "spec.auxiliary" IGNORED "spec.work.secretName" IGNORED);
     fields_report_clear(&report);
+    json_path_set(job, "spec.source.uri", cJSON_CreateString("s3://bucket/a.mp4"));
+    json_path_set(job, "spec.output.uri", cJSON_CreateString("s3://bucket/b.mp4"));
     CHECK_OK(fields_check(job, places, false, &report, &err), err);
     CHECK_INT("in a cluster", report.note_count, 0);
     fields_report_clear(&report);

@@ -97,9 +97,13 @@ static const struct {
     { "spec.resources.requests", "{}", "1", "must be an object of names and values, not 1" },
     { "spec.resources.limits", "{}", "1", "must be an object of names and values, not 1" },
     { "spec.resources.gpu.name", QUOTE("amd.com/gpu"), QUOTE("a gpu"), "not 'a gpu'" },
-    { "spec.resources.gpu.count", "16", "17", "1..16, not 17" },
+    { "spec.resources.gpu.count", "16", "17", "0..16, not 17" },
+    { "spec.resources.gpu.count", "0", "-1", "0..16, not -1" },
     { "spec.nodeSelector", "{\"a\":\"b\"}", "{\"a\":true}",
       "spec.nodeSelector.a: must be text (write it in quotes), not true" },
+    { "spec.nodeSelector.*", QUOTE("gpu-a.1"), QUOTE("a b"),
+      "spec.nodeSelector.cpu: must be a label's value" },
+    { "spec.nodeSelector.*", QUOTE(""), QUOTE(HUNDRED), "has 100 bytes; must have 0..63" },
     { "spec.tolerations", "[]", "{}", "spec.tolerations: must be a list, not an object" },
     { "spec.tolerations", "[{}]", "[1]", "spec.tolerations[0]: must be an object" },
     { "spec.tolerations", "[{}]", "[{},{\"kye\":\"a\"}]",
@@ -119,6 +123,7 @@ static const struct {
     { "spec.auxiliary.resources", "{}", "{\"gpu\":{}}",
       "spec.auxiliary.resources.gpu: unknown field; did you mean spec.resources.gpu?" },
     { "spec.auxiliary.nodeSelector", "{}", "1", "must be an object" },
+    { "spec.auxiliary.nodeSelector.*", QUOTE("a"), QUOTE("-a"), "must be a label's value" },
     { "spec.auxiliary.tolerations", "[]", "1", "must be a list" },
     { "spec.auxiliary.tolerations[].key", QUOTE("a"), "1", "must be text" },
     { "spec.auxiliary.tolerations[].operator", QUOTE("Equal"), "1", "is not one of" },
@@ -235,6 +240,8 @@ static void every_row_is_documented_and_bounded(void **state)
             fail_msg("%s: values belong to enums", row->path);
         if ((row->pattern != NULL) != (row->pattern_words != NULL))
             fail_msg("%s: a pattern needs words", row->path);
+        if ((row->cluster_pattern != NULL) != (row->cluster_words != NULL))
+            fail_msg("%s: a cluster's pattern needs words", row->path);
     }
 }
 
@@ -242,11 +249,15 @@ static void every_pattern_is_anchored_and_compiles(void **state)
 {
     (void)state;
     for (size_t i = 0; i < fields_count; i++) {
-        const char *pattern = fields[i].pattern;
+        const char *patterns[] = { fields[i].pattern, fields[i].cluster_pattern };
+        const char *pattern;
         regex_t regex;
 
-        if (!pattern)
+        if (!patterns[0] && !patterns[1])
             continue;
+        CHECK_INT(fields[i].path, patterns[0] && patterns[1], false);
+        pattern = patterns[0] ? patterns[0] : patterns[1];
+        assert_null(strpbrk(pattern, "'\\")); /* it stands in single quotes in the CRD's CEL */
         CHECK_INT(fields[i].path, pattern[0], '^');
         CHECK_INT(fields[i].path, pattern[strlen(pattern) - 1], '$');
         CHECK_INT(fields[i].path, regcomp(&regex, pattern, REG_EXTENDED | REG_NOSUB), 0);
@@ -265,7 +276,7 @@ static void every_default_is_a_value_of_its_field(void **state)
         if (!fields[i].def)
             continue;
         job_set(job, fields[i].path, fields[i].def);
-        CHECK_OK(fields_check(job, NULL, false, &report, &err), err);
+        CHECK_OK(fields_check(job, NULL, true, &report, &err), err);
         fields_report_clear(&report);
     }
 }

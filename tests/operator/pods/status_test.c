@@ -218,6 +218,71 @@ static void what_is_not_known_is_left_alone(void **state)
     check_equal(&status, &fresh);
 }
 
+static void text_is(const cJSON *json, const char *key, const char *want)
+{
+    const cJSON *item = cJSON_GetObjectItemCaseSensitive(json, key);
+
+    if (!want)
+        assert_null(item);
+    else
+        CHECK_STR(key, cJSON_IsString(item) ? item->valuestring : "no text", want);
+}
+
+static void people_see_how_far_it_is(void **state)
+{
+    struct job_status status = { .phase = PHASE_CONVERTING };
+    AUTO(cJSON) cJSON *json = status_to_json(&status);
+
+    (void)state;
+    text_is(json, "segments", NULL);
+    text_is(json, "progress", NULL);
+    cJSON_Delete(json);
+    plan_put(&status, 12);
+    memset(status.completed, 1, 7);
+    json = status_to_json(&status);
+    text_is(json, "segments", "7/12");
+    text_is(json, "progress", "58%");
+    cJSON_Delete(json);
+    memset(status.completed, 1, 12);
+    json = status_to_json(&status);
+    text_is(json, "progress", "99%"); /* not joined yet */
+    cJSON_Delete(json);
+    status.assembled = true;
+    json = status_to_json(&status);
+    text_is(json, "segments", "12/12");
+    text_is(json, "progress", "100%");
+    status_put_extra(json, &(struct status_extra){ .progress = 0.5, .eta_ms = -1 });
+    text_is(json, "progress", "100%");
+    job_status_clear(&status);
+}
+
+static void the_writer_adds_what_it_knows(void **state)
+{
+    static const struct {
+        int64_t ms;
+        const char *want;
+    } rows[] = {
+        { 0, "0s" },          { 1, "1s" },           { 59000, "59s" },
+        { 250000, "4m10s" },  { 3599001, "1h0m" },   { 7260000, "2h1m" },
+        { 86400000, "1d0h" }, { 180000000, "2d2h" }, { -1, NULL },
+    };
+    struct job_status status = { .phase = PHASE_CONVERTING };
+    AUTO(cJSON) cJSON *json = NULL;
+
+    (void)state;
+    plan_put(&status, 12);
+    json = status_to_json(&status);
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct status_extra extra = { .generation = 3, .progress = 0.639, .eta_ms = rows[i].ms };
+
+        status_put_extra(json, &extra);
+        text_is(json, "eta", rows[i].want);
+        text_is(json, "progress", "63%");
+        CHECK_INT("generation", json_path(json, "observedGeneration")->valueint, 3);
+    }
+    job_status_clear(&status);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -228,6 +293,8 @@ int main(void)
         cmocka_unit_test(what_is_not_a_status_is_refused),
         cmocka_unit_test(indexes_beyond_the_plan_are_refused),
         cmocka_unit_test(what_is_not_known_is_left_alone),
+        cmocka_unit_test(people_see_how_far_it_is),
+        cmocka_unit_test(the_writer_adds_what_it_knows),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
