@@ -349,25 +349,39 @@ static void keys_are_fetched_again_before_they_end(void **state)
 
 #define THREADS 8
 
+struct getter {
+    pthread_t thread;
+    struct s3_credentials *credentials;
+    struct s3_keys keys;
+};
+
 static void *get_one(void *ctx)
 {
-    check_id(ctx, "ID1");
+    struct getter *getter = ctx;
+    struct err err;
+
+    (void)s3_credentials_get(getter->credentials, &getter->keys, &err);
     return NULL;
 }
 
 static void threads_share_one_fetch(void **state)
 {
     AUTO(s3_credentials) struct s3_credentials *credentials = NULL;
-    pthread_t threads[THREADS];
+    struct getter getters[THREADS];
 
     (void)state;
     use_sts();
     script("STS slow 0.3");
     credentials = open_credentials();
-    for (size_t i = 0; i < THREADS; i++)
-        assert_int_equal(pthread_create(&threads[i], NULL, get_one, credentials), 0);
-    for (size_t i = 0; i < THREADS; i++)
-        (void)pthread_join(threads[i], NULL);
+    for (size_t i = 0; i < THREADS; i++) {
+        getters[i] = (struct getter){ .credentials = credentials };
+        assert_int_equal(pthread_create(&getters[i].thread, NULL, get_one, &getters[i]), 0);
+    }
+    for (size_t i = 0; i < THREADS; i++) {
+        (void)pthread_join(getters[i].thread, NULL);
+        CHECK_STR("thread", getters[i].keys.id ? getters[i].keys.id : "none", "ID1");
+        s3_keys_clear(&getters[i].keys);
+    }
     check_log("one", "STS / 200", 1);
 }
 
