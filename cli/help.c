@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/cluster/verbs.h"
 #include "cli/verbs.h"
 #include "common/contract/fields.h"
 
@@ -15,9 +16,13 @@ const unsigned verbs_count = sizeof(verbs) / sizeof(verbs[0]);
 
 void help_main(void)
 {
-    (void)printf("stereo turns flat films into stereo 3D.\n\n");
+    (void)printf("stereo turns flat films into stereo 3D.\n\nOn this machine:\n");
     for (unsigned i = 0; i < verbs_count; i++)
-        (void)printf("  stereo %-8s%-22s%s\n", verbs[i].name, verbs[i].args, verbs[i].summary);
+        (void)printf("  stereo %-9s%-22s%s\n", verbs[i].name, verbs[i].args, verbs[i].summary);
+    (void)printf("\nOn a cluster (also as kubectl stereo):\n");
+    for (unsigned i = 0; i < cluster_verbs_count; i++)
+        (void)printf("  stereo %-9s%-22s%s\n", cluster_verbs[i].name, cluster_verbs[i].args,
+                     cluster_verbs[i].summary);
     (void)printf("\n"
                  "  stereo VERB --help    the options of a verb\n"
                  "  stereo --version\n\n"
@@ -114,6 +119,12 @@ void help_verb(const char *name)
         else if (verbs[i].run == verb_run)
             options_local_print();
         return;
+    }
+    for (unsigned i = 0; i < cluster_verbs_count; i++) {
+        if (strcmp(name, cluster_verbs[i].name) == 0) {
+            cluster_help(&cluster_verbs[i]);
+            return;
+        }
     }
     help_main();
 }

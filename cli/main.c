@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/cluster/verbs.h"
 #include "cli/problems.h"
 #include "cli/verbs.h"
 #include "common/log.h"
@@ -10,13 +11,16 @@
 
 static int unknown_verb(const char *name)
 {
-    const char *names[16];
+    const char *names[64];
+    unsigned count = 0;
     const char *near;
     struct err err;
 
     for (unsigned i = 0; i < verbs_count; i++)
-        names[i] = verbs[i].name;
-    near = suggest_nearest(name, names, verbs_count);
+        names[count++] = verbs[i].name;
+    for (unsigned i = 0; i < cluster_verbs_count; i++)
+        names[count++] = cluster_verbs[i].name;
+    near = suggest_nearest(name, names, count);
     if (near)
         (void)err_set(&err, ERR_CONFIG, "'%s': no such verb; did you mean %s?", name, near);
     else
@@ -26,6 +30,8 @@ static int unknown_verb(const char *name)
 
 int main(int argc, char **argv)
 {
+    int code;
+
     log_setup("stereo", LOG_WARN, false);
     if (argc < 2) {
         help_main();
@@ -46,5 +52,7 @@ int main(int argc, char **argv)
     for (unsigned i = 0; i < verbs_count; i++)
         if (strcmp(argv[1], verbs[i].name) == 0)
             return verbs[i].run(argc - 2, argv + 2);
+    if (cluster_run(argv[1], argc - 2, argv + 2, &code) == 0)
+        return code;
     return unknown_verb(argv[1]);
 }

@@ -37,6 +37,8 @@ int jobs_get(cJSON **out, struct api *api, const char *name, struct err *err)
 
     if (api_call(api, "GET", path, NULL, KUBE_PATCH_NONE, out, err) < 0)
         return not_found(err, api, name);
+    cJSON_DeleteItemFromObjectCaseSensitive(cJSON_GetObjectItemCaseSensitive(*out, "metadata"),
+                                            "managedFields"); /* as kubectl */
     return 0;
 }
 

@@ -63,9 +63,11 @@ static int verb_run_flags(const struct cluster_verb *verb, const struct flags *f
     struct err err;
     int code = 0;
 
-    if (api_open(&api, flags, &err) < 0 || verb->run(api, flags, &code, &err) < 0)
-        return problem_exit(&err);
-    return code;
+    if (api_open(&api, flags, &err) == 0 && verb->run(api, flags, &code, &err) == 0)
+        return code;
+    if (err.code == ERR_NOT_FOUND || err.code == ERR_CONFLICT) /* the name that was given */
+        err.code = ERR_CONFIG;
+    return problem_exit(&err);
 }
 
 static int verb_go(const struct cluster_verb *verb, int argc, char **argv)
