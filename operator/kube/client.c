@@ -708,6 +708,11 @@ void kube_client_close(struct kube_client *client)
         client_end(client);
 }
 
+uv_loop_t *kube_client_loop(const struct kube_client *client)
+{
+    return client->opts.loop;
+}
+
 static struct kube_call *call_new(struct kube_client *client, const char *method, const char *path)
 {
     struct kube_call *call = xcalloc(1, sizeof(*call));

@@ -42,6 +42,7 @@ int kube_client_open(struct kube_client **out, const struct kube_client_opts *op
 /* Cancels what is in flight (no callback comes) and frees once libuv has closed its handles: run
  * the loop until it has nothing left. NULL is fine. */
 void kube_client_close(struct kube_client *client);
+uv_loop_t *kube_client_loop(const struct kube_client *client); /* as opened */
 
 enum kube_patch {
     KUBE_PATCH_NONE,
