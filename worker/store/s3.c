@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "common/failpoint.h"
 #include "common/mem.h"
 #include "worker/store/access.h"
 #include "worker/store/ops.h"
 
+#include <pthread.h>
 #include <string.h>
+
+#define REMOVERS 7 /* threads beside the caller's */
 
 struct s3_store {
     struct store base;
@@ -44,16 +48,19 @@ static int store_s3_create(struct store *store, const char *key, const void *dat
 {
     AUTO(access) struct access *access = NULL;
     AUTO_FREE char *full = full_key(store, key);
-    struct s3_condition absent = { .absent = !store->races };
+    struct s3_condition absent = { .absent = !store->races && !FP("store.no_condition") };
     struct s3_object there;
+    struct err missing;
 
     if (take(&access, store, err) < 0)
         return -1;
     if (store->races) {
-        if (s3_head(access->s3, full, &there, err) == 0)
+        if (s3_head(access->s3, full, &there, &missing) == 0)
             return err_set(err, ERR_CONFLICT, "%s is there already", key);
-        if (err->code != ERR_NOT_FOUND)
+        if (missing.code != ERR_NOT_FOUND) {
+            *err = missing;
             return -1;
+        }
     }
     return s3_put(access->s3, full, data, len, &absent, NULL, err);
 }
@@ -68,19 +75,71 @@ static int store_s3_remove(struct store *store, const char *key, struct err *err
     return s3_delete(access->s3, full, err);
 }
 
+/* Keys to delete, shared by some threads: one request a key takes its round trip. */
 struct removal {
-    struct access *access;
+    const struct store *store; /* borrowed */
     const char *keep;
+    char **keys; /* owned, as its texts */
+    size_t count, room;
+    atomic_size_t next;
+    pthread_mutex_t lock;
+    bool failed; /* under lock */
+    struct err err;
 };
 
-static int remove_one(void *ctx, const char *key, uint64_t size, struct err *err)
+static int see_key(void *ctx, const char *key, uint64_t size, struct err *err)
 {
-    const struct removal *removal = ctx;
+    struct removal *removal = ctx;
 
-    (void)size;
+    (void)size, (void)err;
     if (removal->keep && strcmp(key, removal->keep) == 0)
         return 0;
-    return s3_delete(removal->access->s3, key, err);
+    if (removal->count == removal->room) {
+        removal->room = removal->room ? 2 * removal->room : 256;
+        removal->keys = xrealloc(removal->keys, removal->room * sizeof(*removal->keys));
+    }
+    removal->keys[removal->count++] = xstrdup(key);
+    return 0;
+}
+
+static void *remove_some(void *ctx)
+{
+    struct removal *removal = ctx;
+    AUTO(access) struct access *access = NULL;
+    struct err err;
+    int rc = take(&access, removal->store, &err);
+
+    while (rc == 0) {
+        size_t i = atomic_fetch_add(&removal->next, 1);
+
+        if (i >= removal->count)
+            return NULL;
+        rc = s3_delete(access->s3, removal->keys[i], &err);
+    }
+    (void)pthread_mutex_lock(&removal->lock);
+    if (!removal->failed)
+        removal->err = err;
+    removal->failed = true;
+    (void)pthread_mutex_unlock(&removal->lock);
+    return NULL;
+}
+
+static int remove_keys(struct removal *removal, struct err *err)
+{
+    pthread_t threads[REMOVERS];
+    size_t started = 0;
+
+    (void)pthread_mutex_init(&removal->lock, NULL);
+    while (started < REMOVERS && started + 1 < removal->count &&
+           pthread_create(&threads[started], NULL, remove_some, removal) == 0)
+        started++;
+    (void)remove_some(removal);
+    for (size_t i = 0; i < started; i++)
+        (void)pthread_join(threads[i], NULL);
+    (void)pthread_mutex_destroy(&removal->lock);
+    if (removal->failed)
+        *err = removal->err;
+    return removal->failed ? -1 : 0;
 }
 
 static int store_s3_remove_tree(struct store *store, const char *prefix, const char *keep,
@@ -90,15 +149,19 @@ static int store_s3_remove_tree(struct store *store, const char *prefix, const c
     AUTO_FREE char *spared = keep ? full_key(store, keep) : NULL;
     AUTO_FREE char *key = full_key(store, prefix);
     AUTO_FREE char *below = xasprintf("%s/", key);
-    struct removal removal = { .keep = spared };
+    struct removal removal = { .store = store, .keep = spared };
     uint32_t aborted;
+    int rc;
 
     if (take(&access, store, err) < 0)
         return -1;
-    removal.access = access;
-    if (s3_list(access->s3, below, remove_one, &removal, err) < 0)
-        return -1;
-    return s3_uploads_abort(access->s3, below, &aborted, err);
+    rc = s3_list(access->s3, below, see_key, &removal, err);
+    if (rc == 0)
+        rc = remove_keys(&removal, err);
+    for (size_t i = 0; i < removal.count; i++)
+        free(removal.keys[i]);
+    free(removal.keys);
+    return rc < 0 ? -1 : s3_uploads_abort(access->s3, below, &aborted, err);
 }
 
 struct listing {

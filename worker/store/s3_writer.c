@@ -6,8 +6,8 @@
  * (an MP4's moov begins in it) waits for the commit. So that a commit has little left to do,
  * writing waits when too much is unsent. An object of one part is a single PUT.
  */
+#include "common/contract/names.h"
 #include "common/failpoint.h"
-#include "common/file.h"
 #include "common/mem.h"
 #include "worker/store/access.h"
 #include "worker/store/ops.h"
@@ -61,7 +61,7 @@ static int fail(struct err *err, int errnum, const struct s3_writer *writer)
 
 static int open_spool(struct s3_writer *writer, struct err *err)
 {
-    static const char *const names[] = { "STEREO_SCRATCH", "TMPDIR" };
+    static const char *const names[] = { ENV_SCRATCH, "TMPDIR" };
     const char *folder = "/tmp";
     AUTO_FREE char *path = NULL;
 
@@ -344,10 +344,13 @@ static bool is_refused(const struct err *err)
 static int check_seen(struct s3_writer *writer, struct err *err)
 {
     struct s3_object there = { .etag = "" };
+    struct err missing;
 
-    if (s3_head(writer->access->s3, writer->key, &there, err) < 0) {
-        if (err->code != ERR_NOT_FOUND)
+    if (s3_head(writer->access->s3, writer->key, &there, &missing) < 0) {
+        if (missing.code != ERR_NOT_FOUND) {
+            *err = missing;
             return -1;
+        }
         there.etag[0] = '\0';
     }
     if (strcmp(there.etag, writer->seen) != 0)
@@ -362,14 +365,19 @@ static int put_whole(struct s3_writer *writer, struct err *err)
                                       .etag = writer->seen[0] ? writer->seen : NULL };
     size_t len = (size_t)writer->base.size, got;
     AUTO_FREE char *data = xmalloc(len + 1);
+    struct err refused;
 
     if (spool_read(writer, 0, data, len, &got, err) < 0)
         return -1;
     if (got != len)
         return err_set(err, ERR_INTERNAL, "the spool has lost its end");
-    if (s3_put(writer->access->s3, writer->key, data, len, &condition, NULL, err) == 0)
+    if (s3_put(writer->access->s3, writer->key, data, len, &condition, NULL, &refused) == 0)
         return 0;
-    if (!is_refused(err) || check_seen(writer, err) < 0)
+    if (!is_refused(&refused)) {
+        *err = refused;
+        return -1;
+    }
+    if (check_seen(writer, err) < 0)
         return -1;
     return s3_put(writer->access->s3, writer->key, data, len, NULL, NULL, err);
 }
@@ -396,13 +404,18 @@ static int complete(struct s3_writer *writer, struct err *err)
                                       .etag = writer->seen[0] ? writer->seen : NULL };
     uint32_t count = parts_ready(writer);
     AUTO_FREE struct s3_part *parts = xcalloc(count, sizeof(*parts));
+    struct err refused;
 
     for (uint32_t i = 0; i < count; i++)
         parts[i] = writer->parts[i].s3;
     if (s3_upload_complete(writer->access->s3, writer->key, writer->upload_id, parts, count,
-                           &condition, NULL, err) == 0)
+                           &condition, NULL, &refused) == 0)
         return 0;
-    if (!is_refused(err) || check_seen(writer, err) < 0)
+    if (!is_refused(&refused)) {
+        *err = refused;
+        return -1;
+    }
+    if (check_seen(writer, err) < 0)
         return -1;
     return s3_upload_complete(writer->access->s3, writer->key, writer->upload_id, parts, count,
                               NULL, NULL, err);

@@ -23,7 +23,12 @@ static void set_role(const struct fixture *fixture, const char *prefix)
 
 int server_start(struct fixture *fixture)
 {
-    int rc = fixture_start(fixture, "server");
+    return server_start_as(fixture, "server");
+}
+
+int server_start_as(struct fixture *fixture, const char *script)
+{
+    int rc = fixture_start(fixture, script);
     struct err err;
 
     if (rc != 0)

@@ -11,6 +11,7 @@
 
 /* 0, FIXTURE_SKIP or -1. Before the first use of S3 in this process. */
 int server_start(struct fixture *fixture);
+int server_start_as(struct fixture *fixture, const char *script);
 /* Unfinished uploads below key; they are aborted by counting. */
 int server_uploads(const struct fixture *fixture, const char *key);
 /* The whole object, NUL-terminated; caller frees. NULL: there is none. */

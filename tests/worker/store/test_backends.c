@@ -273,6 +273,11 @@ static void trees_go_but_for_what_is_kept(struct world *world)
     assert_int_equal(objects(world, "segments/00001/e0-a"), 2);
     assert_int_equal(objects(world, "segments"), 4);
     assert_int_equal(objects(world, "nothing/"), 0);
+    for (int i = 0; i < 40; i++) {
+        AUTO_FREE char *key = xasprintf("segments/%05d/e0-a0.nut", 100 + i);
+
+        CHECK_OK(store_create(world->store, key, "x", 1, &err), err);
+    }
     CHECK_OK(store_remove_tree(world->store, "segments", "segments/00001/e0-a1.nut", &err), err);
     text = get(world, "segments/00001/e0-a1.nut");
     assert_int_equal(objects(world, "segments"), 2);

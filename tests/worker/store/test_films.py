@@ -192,6 +192,27 @@ class S3Test(Case):
         self.assertIn("output exists", said)
         self.assertEqual(self.s3.get(BUCKET, "out/film.mp4"), b"somebody else's")
 
+    def test_a_store_that_lets_two_create(self):
+        want, count = self.local()
+        job = self.job()
+        job.env["STEREO_FP"] = "store.no_condition=err"
+        job.do("plan")
+        self.assertTrue(json.loads(self.s3.get(BUCKET, "work/1/plan.json"))["storeRaces"])
+        both = [job.start("convert", STEREO_ATTEMPT=attempt) for attempt in ("10", "9")]
+        for process in both:
+            said = process.communicate(timeout=120)[0]
+            self.assertEqual(process.returncode, 0, said)
+        records = [key for key in self.s3.keys(BUCKET, "work/1/segments/00000.") if key.endswith(".json")]
+        self.assertEqual(sorted(records), [f"work/1/segments/00000.e0-a{attempt}.json" for attempt in ("10", "9")])
+        self.assertIn("done already", job.run("convert", STEREO_ATTEMPT="11")[2])
+        for index in range(1, count):
+            job.do("convert", index)
+        self.assertEqual(self.s3.keys(BUCKET, "work/1/segments/00001.json"), [])
+        job.do("assemble")
+        self.assertTrue(self.s3.get(BUCKET, "out/film.mp4") == want)
+        job.do("clean")
+        self.assertEqual(self.s3.keys(BUCKET, "work/"), [])
+
     def loud(self):
         """A short film with so much sound that the output is an upload of many parts."""
         path = self.folder / "loud.mkv"
