@@ -209,7 +209,7 @@ const struct field fields[] = {
       .doc = "A folder or prefix for the job's intermediate files, which go into a folder named by "
              "the job's UID in it. The default is .stereojob/ beside the output; on one machine, "
              "OUT.stereojob." },
-    { SECRET("spec.work", "the work store") },
+    { SECRET("spec.work", "the work store; without it, those of the output are taken") },
 
     { .path = "spec.stereo",
       .type = FIELD_OBJECT,

@@ -2,7 +2,10 @@
 #include "operator/pods/pods.h"
 
 #include "common/mem.h"
+#include "operator/pods/env.h"
 #include "operator/pods/resources.h"
+#include "operator/pods/size.h"
+#include "operator/pods/volumes.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -14,8 +17,6 @@ enum {
     LOST_NODE_S = 20, /* what Kubernetes waits 300 s for by default */
     LABEL_MAX = 63,
 };
-#define SCRATCH "/scratch"
-
 static void add_u32(cJSON *object, const char *key, uint32_t value)
 {
     char text[16];
@@ -96,81 +97,14 @@ static cJSON *metadata_build(const cJSON *job, const struct action *action)
         json_add_str(metadata, "namespace", space->valuestring);
     cJSON_AddItemToObject(metadata, "labels", labels_build(job, &action->id));
     cJSON_AddItemToObject(metadata, "annotations", annotations_build(action));
-    cJSON_AddItemToArray(cJSON_AddArrayToObject(metadata, "finalizers"),
-                         cJSON_CreateString(NAME_FINALIZER));
-    cJSON_AddItemToArray(cJSON_AddArrayToObject(metadata, "ownerReferences"), owner_build(job));
     return metadata;
 }
 
-/* The kubelet expands $(NAME) in values and takes $$ for a dollar sign. Caller frees. */
-static char *env_escape(const char *value)
+/* A segment is lost with its pod, so nobody moves it to save a node. */
+static void keep_put(cJSON *annotations)
 {
-    char *out = xmalloc(2 * strlen(value) + 1);
-    size_t n = 0;
-
-    for (; *value; value++) {
-        if (*value == '$')
-            out[n++] = '$';
-        out[n++] = *value;
-    }
-    out[n] = '\0';
-    return out;
-}
-
-static void env_add(cJSON *env, const char *name, const char *value)
-{
-    cJSON *item = cJSON_CreateObject();
-    AUTO_FREE char *text = env_escape(value);
-
-    json_add_str(item, "name", name);
-    json_add_str(item, "value", text);
-    cJSON_AddItemToArray(env, item);
-}
-
-static void env_add_u32(cJSON *env, const char *name, uint32_t value)
-{
-    char text[16];
-
-    (void)snprintf(text, sizeof(text), "%" PRIu32, value);
-    env_add(env, name, text);
-}
-
-static void env_add_secret(cJSON *env, const char *name, const char *secret, const char *key)
-{
-    cJSON *item = cJSON_CreateObject();
-    cJSON *ref = cJSON_CreateObject();
-
-    json_add_str(ref, "name", secret);
-    json_add_str(ref, "key", key);
-    json_add_str(item, "name", name);
-    cJSON_AddItemToObject(cJSON_AddObjectToObject(item, "valueFrom"), "secretKeyRef", ref);
-    cJSON_AddItemToArray(env, item);
-}
-
-/* The token signs termination messages too, so it is there with or without tracking. */
-static cJSON *env_build(const struct pods_context *context, const struct attempt_id *id)
-{
-    cJSON *env = cJSON_CreateArray();
-    AUTO_FREE char *spec = json_print(cJSON_GetObjectItemCaseSensitive(context->job, "spec"));
-
-    env_add(env, ENV_JOB_NAME, text_at(context->job, "metadata.name"));
-    env_add(env, ENV_JOB_UID, text_at(context->job, "metadata.uid"));
-    env_add(env, ENV_SPEC, spec);
-    env_add_u32(env, ENV_INDEX, id->index);
-    env_add_u32(env, ENV_EPOCH, id->epoch);
-    env_add_u32(env, ENV_ATTEMPT, id->attempt);
-    env_add(env, ENV_WORK_URI, context->work_uri);
-    if (context->build && context->build[0])
-        env_add(env, ENV_BUILD, context->build);
-    env_add_u32(env, ENV_BEAT_MS, context->beat_ms);
-    env_add(env, ENV_SCRATCH, SCRATCH);
-    env_add(env, "TMPDIR", SCRATCH);
-    if (context->tracking) {
-        env_add_secret(env, ENV_TRACK_URL, context->secret, SECRET_URL);
-        env_add_secret(env, ENV_TRACK_PASSWORD, context->secret, SECRET_PASSWORD);
-    }
-    env_add_secret(env, ENV_TRACK_TOKEN, context->secret, SECRET_TOKEN);
-    return env;
+    json_add_str(annotations, "cluster-autoscaler.kubernetes.io/safe-to-evict", "false");
+    json_add_str(annotations, "karpenter.sh/do-not-disrupt", "true");
 }
 
 static cJSON *container_security(void)
@@ -190,28 +124,37 @@ static const cJSON *wishes(const cJSON *job, enum stage stage)
     return json_path(job, stage == STAGE_CONVERT ? "spec" : "spec.auxiliary");
 }
 
+static cJSON *limits_build(const struct pods_context *context, const struct action *action)
+{
+    enum stage stage = action->id.stage;
+    const cJSON *wanted =
+        cJSON_GetObjectItemCaseSensitive(wishes(context->job, stage), "resources");
+    struct resources_opts opts = { .devices = stage == STAGE_CONVERT,
+                                   .memory_percent = action->memory_percent,
+                                   .storage_percent = action->storage_percent };
+    struct size size = { .cpu = NULL };
+
+    if (context->cluster)
+        size_estimate(&size, context, stage);
+    opts.cpu = size.cpu;
+    opts.storage_bytes = size.storage_bytes;
+    opts.memory_bytes = stage == STAGE_CONVERT ? context->memory_bytes : size.memory_bytes;
+    return resources_build(wanted, &opts);
+}
+
 static cJSON *container_build(const struct pods_context *context, const struct action *action)
 {
-    const cJSON *wanted =
-        cJSON_GetObjectItemCaseSensitive(wishes(context->job, action->id.stage), "resources");
-    const struct resources_opts resources = {
-        .devices = action->id.stage == STAGE_CONVERT,
-        .memory_bytes = action->id.stage == STAGE_CONVERT ? context->memory_bytes : 0,
-        .memory_percent = action->memory_percent,
-        .storage_percent = action->storage_percent,
-    };
     cJSON *container = cJSON_CreateObject();
-    cJSON *mount = cJSON_CreateObject();
 
     json_add_str(container, "name", "worker");
     json_add_str(container, "image", context->image);
+    if (context->cluster && context->cluster->pull_policy)
+        json_add_str(container, "imagePullPolicy", context->cluster->pull_policy);
     cJSON_AddItemToArray(cJSON_AddArrayToObject(container, "args"),
                          cJSON_CreateString(stage_name(action->id.stage)));
     cJSON_AddItemToObject(container, "env", env_build(context, &action->id));
-    cJSON_AddItemToObject(container, "resources", resources_build(wanted, &resources));
-    json_add_str(mount, "name", "scratch");
-    json_add_str(mount, "mountPath", SCRATCH);
-    cJSON_AddItemToArray(cJSON_AddArrayToObject(container, "volumeMounts"), mount);
+    cJSON_AddItemToObject(container, "resources", limits_build(context, action));
+    cJSON_AddItemToObject(container, "volumeMounts", mounts_build(context, action->id.stage));
     json_add_str(container, "terminationMessagePath", "/dev/termination-log");
     json_add_str(container, "terminationMessagePolicy", "FallbackToLogsOnError");
     cJSON_AddItemToObject(container, "securityContext", container_security());
@@ -289,37 +232,76 @@ static void scheduling_put(cJSON *spec, const cJSON *job, enum stage stage)
     pass_item(spec, json_path(job, "spec"), "priorityClassName");
 }
 
-static cJSON *volumes_build(void)
+static void cluster_put(cJSON *spec, const struct pods_cluster *cluster)
 {
-    cJSON *volumes = cJSON_CreateArray();
-    cJSON *scratch = cJSON_CreateObject();
+    cJSON *list = NULL;
 
-    json_add_str(scratch, "name", "scratch");
-    cJSON_AddObjectToObject(scratch, "emptyDir");
-    cJSON_AddItemToArray(volumes, scratch);
-    return volumes;
+    if (cluster->service_account)
+        json_add_str(spec, "serviceAccountName", cluster->service_account);
+    for (size_t i = 0; cluster->pull_secrets && cluster->pull_secrets[i]; i++) {
+        cJSON *item = cJSON_CreateObject();
+
+        json_add_str(item, "name", cluster->pull_secrets[i]);
+        if (!list)
+            list = cJSON_AddArrayToObject(spec, "imagePullSecrets");
+        cJSON_AddItemToArray(list, item);
+    }
+}
+
+static cJSON *spec_build(const struct pods_context *context, const struct action *action)
+{
+    const cJSON *deadline = json_path(context->job, "spec.segmentDeadlineSeconds");
+    enum stage stage = action->id.stage;
+    cJSON *spec = cJSON_CreateObject(), *container;
+    const cJSON *limit;
+
+    json_add_str(spec, "restartPolicy", "Never");
+    json_add_i64(spec, "terminationGracePeriodSeconds", GRACE_S);
+    if (stage == STAGE_CONVERT && cJSON_IsNumber(deadline))
+        json_add_i64(spec, "activeDeadlineSeconds", (int64_t)deadline->valuedouble);
+    json_add_bool(spec, "automountServiceAccountToken", false);
+    json_add_bool(spec, "enableServiceLinks", false);
+    if (context->cluster)
+        cluster_put(spec, context->cluster);
+    cJSON_AddItemToObject(spec, "securityContext", pod_security());
+    container = container_build(context, action);
+    limit = cJSON_GetObjectItemCaseSensitive(json_path(container, "resources.limits"),
+                                             "ephemeral-storage");
+    cJSON_AddItemToArray(cJSON_AddArrayToObject(spec, "containers"), container);
+    cJSON_AddItemToObject(spec, "volumes",
+                          volumes_build(context, stage, limit ? limit->valuestring : NULL));
+    scheduling_put(spec, context->job, stage);
+    return spec;
+}
+
+static cJSON *pod_build(const struct pods_context *context, const struct action *action,
+                        cJSON *metadata)
+{
+    cJSON *pod = cJSON_CreateObject();
+
+    json_add_str(pod, "apiVersion", "v1");
+    json_add_str(pod, "kind", "Pod");
+    cJSON_AddItemToObject(pod, "metadata", metadata);
+    cJSON_AddItemToObject(pod, "spec", spec_build(context, action));
+    return pod;
 }
 
 cJSON *pods_manifest(const struct pods_context *context, const struct action *action)
 {
-    cJSON *pod = cJSON_CreateObject();
-    const cJSON *deadline = json_path(context->job, "spec.segmentDeadlineSeconds");
-    cJSON *spec;
+    cJSON *metadata = metadata_build(context->job, action);
 
-    json_add_str(pod, "apiVersion", "v1");
-    json_add_str(pod, "kind", "Pod");
-    cJSON_AddItemToObject(pod, "metadata", metadata_build(context->job, action));
-    spec = cJSON_AddObjectToObject(pod, "spec");
-    json_add_str(spec, "restartPolicy", "Never");
-    json_add_i64(spec, "terminationGracePeriodSeconds", GRACE_S);
-    if (action->id.stage == STAGE_CONVERT && cJSON_IsNumber(deadline))
-        json_add_i64(spec, "activeDeadlineSeconds", (int64_t)deadline->valuedouble);
-    json_add_bool(spec, "automountServiceAccountToken", false);
-    json_add_bool(spec, "enableServiceLinks", false);
-    cJSON_AddItemToObject(spec, "securityContext", pod_security());
-    cJSON_AddItemToArray(cJSON_AddArrayToObject(spec, "containers"),
-                         container_build(context, action));
-    cJSON_AddItemToObject(spec, "volumes", volumes_build());
-    scheduling_put(spec, context->job, action->id.stage);
-    return pod;
+    if (context->cluster)
+        keep_put(cJSON_GetObjectItemCaseSensitive(metadata, "annotations"));
+    cJSON_AddItemToArray(cJSON_AddArrayToObject(metadata, "finalizers"),
+                         cJSON_CreateString(NAME_FINALIZER));
+    cJSON_AddItemToArray(cJSON_AddArrayToObject(metadata, "ownerReferences"),
+                         owner_build(context->job));
+    return pod_build(context, action, metadata);
+}
+
+cJSON *pods_clean_manifest(const struct pods_context *context, uint32_t attempt)
+{
+    const struct action action = { .id = { .stage = STAGE_CLEAN, .attempt = attempt } };
+
+    return pod_build(context, &action, metadata_build(context->job, &action));
 }

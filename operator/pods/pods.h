@@ -9,6 +9,17 @@
 #include "common/json.h"
 #include "operator/decide/decide.h"
 
+/* What the operator's configuration says of all worker pods of a cluster; no tenant can. NULL (or a
+ * list of nothing): not said. */
+struct pods_cluster {
+    const char *pull_policy;         /* "IfNotPresent", ... */
+    const char *const *pull_secrets; /* NULL-terminated; Secrets of the job's namespace */
+    const char *http_proxy, *https_proxy, *no_proxy;
+    const char *ca_config_map;   /* of the job's namespace; its key "ca.crt" becomes ENV_CA_FILE */
+    const char *service_account; /* of the job's namespace, for web identity; its token is not
+                                    mounted */
+};
+
 struct pods_context {
     const cJSON *job;     /* the StereoJob, defaulted; metadata.name, uid; spec */
     const char *image;    /* worker image; "local" on one machine */
@@ -16,15 +27,27 @@ struct pods_context {
     const char *build;    /* "" before planning */
     const char *secret;   /* name of the track Secret, "<job>-track" */
     uint32_t beat_ms;
-    uint64_t memory_bytes; /* the plan's estimate; 0 = not known */
-    bool tracking;         /* false: of the track Secret only the token, which signs records */
+    uint64_t memory_bytes;              /* the plan's estimate; 0 = not known */
+    const struct pods_cluster *cluster; /* NULL: one machine */
+    bool tracking; /* false: of the track Secret only the token, which signs records */
 };
 
 /* The manifest of the pod for a CREATE action; caller owns. Restricted Pod Security, our finalizer,
  * labels, annotations, args {verb}, env, emptyDir scratch at /scratch, restartPolicy Never,
  * terminationMessagePath, activeDeadlineSeconds from segmentDeadlineSeconds (convert),
- * terminationGracePeriodSeconds, ownerReference (controller) to the job. */
+ * terminationGracePeriodSeconds, ownerReference (controller) to the job. In a cluster besides: keys
+ * from the tenant's Secrets, claims at NAME_CLAIM_MOUNT, what the cluster's configuration says,
+ * requests sized by what the plan found, and the words that keep autoscalers away. */
 cJSON *pods_manifest(const struct pods_context *context, const struct action *action);
+
+/* The pod that removes a deleted job's work: the verb clean, nobody's child, without finalizer, so
+ * that nothing waits for it. Of the track Secret the token, if it is still there. */
+cJSON *pods_clean_manifest(const struct pods_context *context, uint32_t attempt);
+
+/* The work store of a job of a cluster: a folder named by its UID in spec.work.uri, else in
+ * .stereojob/ beside the output: "s3://films/3d/.stereojob/UID/". Caller frees *out. ERR_CONFIG
+ * names the field. */
+int pods_work_uri(char **out, const cJSON *job, struct err *err);
 
 /* From a Pod object. deletion_ms is when the delete was asked for. A pod that succeeded with a
  * record of another key is shown as Failed/Interrupted: not believed, and nobody's failure.

@@ -96,35 +96,66 @@ static cJSON *list_build(const cJSON *wanted, const struct resources_opts *opts)
     return list->child ? TAKE(list) : NULL;
 }
 
-static void estimate_put(cJSON *resources, const char *kind, const struct resources_opts *opts)
+static void put(cJSON *resources, const char *kind, const char *name, const char *quantity)
 {
     cJSON *list = cJSON_GetObjectItemCaseSensitive(resources, kind);
-    AUTO_FREE char *text = xasprintf("%llu", (unsigned long long)opts->memory_bytes);
-    AUTO_FREE char *value = resources_scale(text, opts->memory_percent);
 
     if (!list)
         list = cJSON_AddObjectToObject(resources, kind);
-    json_add_str(list, "memory", value);
+    cJSON_DeleteItemFromObjectCaseSensitive(list, name);
+    json_add_str(list, name, quantity);
+}
+
+static void put_bytes(cJSON *resources, const char *kind, const char *name, uint64_t bytes,
+                      uint32_t percent)
+{
+    AUTO_FREE char *text = xasprintf("%llu", (unsigned long long)bytes);
+    AUTO_FREE char *value = resources_scale(text, percent);
+
+    put(resources, kind, name, value);
+}
+
+/* Kubernetes takes a limit for the request too, so that either word of the user is enough. */
+static bool is_said(const cJSON *wanted, const char *name)
+{
+    return json_has(json_path(wanted, "requests"), name) ||
+           json_has(json_path(wanted, "limits"), name);
+}
+
+static void estimates_put(cJSON *out, const cJSON *wanted, const struct resources_opts *opts)
+{
+    if (opts->cpu && !is_said(wanted, "cpu"))
+        put(out, "requests", "cpu", opts->cpu);
+    if (opts->memory_bytes && !is_said(wanted, "memory")) {
+        put_bytes(out, "requests", "memory", opts->memory_bytes, opts->memory_percent);
+        put_bytes(out, "limits", "memory", opts->memory_bytes, opts->memory_percent);
+    }
+    if (opts->storage_bytes && !is_said(wanted, "ephemeral-storage")) {
+        put_bytes(out, "requests", "ephemeral-storage", opts->storage_bytes, opts->storage_percent);
+        put_bytes(out, "limits", "ephemeral-storage", 2 * opts->storage_bytes,
+                  opts->storage_percent);
+    }
 }
 
 /* Devices are counted: what is requested is the limit. */
 static void gpu_put(cJSON *resources, const cJSON *gpu)
 {
-    static const char *const kinds[] = { "requests", "limits" };
     const cJSON *name = cJSON_GetObjectItemCaseSensitive(gpu, "name");
-    const cJSON *count = cJSON_GetObjectItemCaseSensitive(gpu, "count");
-    const char *key = cJSON_IsString(name) ? name->valuestring : "nvidia.com/gpu";
+    const char *key = cJSON_IsString(name) ? name->valuestring : RESOURCES_GPU;
     char text[16];
 
-    (void)snprintf(text, sizeof(text), "%d", cJSON_IsNumber(count) ? count->valueint : 1);
-    for (size_t i = 0; i < 2; i++) {
-        cJSON *list = cJSON_GetObjectItemCaseSensitive(resources, kinds[i]);
+    (void)snprintf(text, sizeof(text), "%d", resources_gpus(gpu));
+    put(resources, "requests", key, text);
+    put(resources, "limits", key, text);
+}
 
-        if (!list)
-            list = cJSON_AddObjectToObject(resources, kinds[i]);
-        cJSON_DeleteItemFromObjectCaseSensitive(list, key);
-        json_add_str(list, key, text);
-    }
+int resources_gpus(const cJSON *gpu)
+{
+    const cJSON *count = cJSON_GetObjectItemCaseSensitive(gpu, "count");
+
+    if (!cJSON_IsObject(gpu))
+        return 0;
+    return cJSON_IsNumber(count) ? count->valueint : 1;
 }
 
 cJSON *resources_build(const cJSON *wanted, const struct resources_opts *opts)
@@ -132,21 +163,15 @@ cJSON *resources_build(const cJSON *wanted, const struct resources_opts *opts)
     static const char *const kinds[] = { "requests", "limits" };
     AUTO(cJSON) cJSON *out = cJSON_CreateObject();
     const cJSON *gpu = cJSON_GetObjectItemCaseSensitive(wanted, "gpu");
-    bool has_memory = false;
 
     for (size_t i = 0; i < 2; i++) {
-        const cJSON *list = cJSON_GetObjectItemCaseSensitive(wanted, kinds[i]);
-        cJSON *built = list_build(list, opts);
+        cJSON *built = list_build(cJSON_GetObjectItemCaseSensitive(wanted, kinds[i]), opts);
 
-        has_memory = has_memory || json_has(list, "memory");
         if (built)
             cJSON_AddItemToObject(out, kinds[i], built);
     }
-    if (opts->devices && cJSON_IsObject(gpu))
+    if (opts->devices && resources_gpus(gpu) > 0)
         gpu_put(out, gpu);
-    if (!has_memory && opts->memory_bytes) {
-        estimate_put(out, "requests", opts);
-        estimate_put(out, "limits", opts);
-    }
+    estimates_put(out, wanted, opts);
     return TAKE(out);
 }
