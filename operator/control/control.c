@@ -204,6 +204,14 @@ static void news_came(uv_poll_t *poll, int status, int events)
     track_news(control->opts.track, news_of, control);
 }
 
+static void area_synced(void *ctx)
+{
+    const struct control_opts *opts = &((struct area *)ctx)->control->opts;
+
+    if (opts->synced)
+        opts->synced(opts->ctx);
+}
+
 static void jobs_reconnected(void *ctx, const char *reason, bool relist)
 {
     const struct control_opts *opts = &((struct area *)ctx)->control->opts;
@@ -229,6 +237,7 @@ static int area_open(struct area *area, struct control *control, const char *spa
                                         .space = space,
                                         .keep = cluster_kube_keep_job,
                                         .changed = job_changed,
+                                        .synced = area_synced,
                                         .reconnected = jobs_reconnected,
                                         .ctx = area };
     struct kube_reflector_opts pods = { .client = control->opts.client,
@@ -237,6 +246,7 @@ static int area_open(struct area *area, struct control *control, const char *spa
                                         .selector = CLUSTER_KUBE_SELECTOR,
                                         .keep = cluster_kube_keep_pod,
                                         .changed = pod_changed,
+                                        .synced = area_synced,
                                         .reconnected = pods_reconnected,
                                         .ctx = area };
 
