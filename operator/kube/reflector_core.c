@@ -42,7 +42,6 @@ struct core {
     /* the stream under way */
     int64_t opened_us, line_us;
     uint32_t lines;
-    bool is_synthetic; /* until the first event that is none, no version is believed */
     /* backoff */
     uint32_t backoff_ms;
     int64_t wait_end_us;
@@ -78,6 +77,7 @@ struct core *core_new(const struct core_opts *opts)
 
     core->user = *opts->user;
     core->opts = *opts;
+    core->heard_us = opts->now_us;
     if (!core->opts.random)
         core->opts.random = chance;
     core->no_streaming = core->user.no_streaming_list;
@@ -210,7 +210,6 @@ void core_next(struct core *core, int64_t now_us, struct core_todo *out)
         out->silence_ms = core->phase == PHASE_STREAM ? (uint32_t)(SILENCE_US / 1000) : 0;
         if (core->phase == PHASE_STREAM)
             store_clear(core->cache.staged);
-        core->is_synthetic = core->phase == PHASE_WATCH && !*core->cache.version;
         core->lines = 0;
         core->opened_us = core->line_us = now_us;
     }
@@ -496,7 +495,7 @@ static void take_bookmark(struct core *core, int64_t now_us, const cJSON *object
     if (!*version)
         return;
     if (core->phase == PHASE_WATCH) {
-        core->is_synthetic = false;
+        core->tries = 0;
         cache_set_version(&core->cache, version);
     } else if (strcmp(text_at(annotations, "k8s.io/initial-events-end"), "true") == 0) {
         watch_begin(core); /* on the same stream */
@@ -514,9 +513,8 @@ static void take_event(struct core *core, int64_t now_us, enum kube_event event,
         return;
     }
     core->tries = 0;
-    core->is_synthetic = core->is_synthetic && event == KUBE_ADDED;
     /* Before anybody is told: whoever is told may ask how far we are. */
-    if (*version && !core->is_synthetic)
+    if (*version)
         cache_set_version(&core->cache, version);
     if (!cache_event(&core->cache, now_us, event, object))
         tell_odd(core, "an object without name, uid or version", text_at(object, "kind"));
@@ -558,7 +556,7 @@ static bool take_line(struct core *core, int64_t now_us, const char *type, cJSON
 
 bool core_line(struct core *core, int64_t now_us, const char *text, size_t len)
 {
-    static const struct kube_status broken = { 0 };
+    static const struct kube_status broken = { .code = 200, .reason = "NotAnEvent" };
     AUTO(cJSON) cJSON *doc = NULL;
     struct err err;
 

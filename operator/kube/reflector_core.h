@@ -14,6 +14,7 @@ struct core;
 
 struct core_opts {
     const struct kube_reflector_opts *user; /* borrowed; client is not looked at */
+    int64_t now_us;                         /* taken for a first sign of life */
     double (*random)(void *ctx);            /* [0, 1); NULL: of its own */
     void *ctx;                              /* of random */
 };
