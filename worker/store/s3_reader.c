@@ -73,9 +73,14 @@ int store_s3_reader_open(struct store_reader **out, enum store_role role, const 
     base->ops = &reader_ops;
     reader->key = xstrdup(key);
     reader->what = xstrdup(what);
-    if (access_take(&reader->access, role, bucket, err) < 0 ||
-        s3_head(reader->access->s3, key, &object, err) < 0)
+    if (access_take(&reader->access, role, bucket, err) < 0)
         return err_wrap(err, "%s", what);
+    if (s3_head(reader->access->s3, key, &object, err) < 0) {
+        if (err->code == ERR_NOT_FOUND) /* the answer to a HEAD has no words */
+            return err_set(err, ERR_NOT_FOUND, "%s: s3://%s/%s: there is no such object", what,
+                           bucket, key);
+        return err_wrap(err, "%s", what);
+    }
     base->stat.size = object.size;
     base->stat.mtime_ns = object.mtime_ms * 1000000;
     memcpy(reader->etag, object.etag, sizeof(reader->etag));

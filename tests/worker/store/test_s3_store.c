@@ -53,7 +53,8 @@ static void what_names_no_object_is_refused(void **state)
     assert_non_null(strstr(err.msg, "only read from"));
     assert_int_equal(
         store_reader_open_uri(&reader, STORE_SOURCE, "s3://no-such-bucket/x", "film", &err), -1);
-    assert_true(err.code == ERR_CONFIG || err.code == ERR_NOT_FOUND);
+    assert_int_equal(err.code, ERR_NOT_FOUND);
+    assert_non_null(strstr(err.msg, "film: s3://no-such-bucket/x: there is no such object"));
 }
 
 static void reading_costs_what_is_read(void **state)
