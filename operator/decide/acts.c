@@ -222,6 +222,8 @@ static bool create(const struct acts *acts, enum stage stage, uint32_t index)
     action->interruptions = chain.interruptions;
     action->storage_percent = chain.storage_percent;
     action->memory_percent = pass->next->memory_percent ? pass->next->memory_percent : 100;
+    if (chain.ended && chain.cls == CLASS_GPU)
+        memcpy(action->avoid_node, slot->newest->node, DECIDE_NODE);
     return true;
 }
 

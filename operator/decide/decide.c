@@ -313,6 +313,19 @@ static void advance(struct pass *pass)
     judge_conditions(pass);
 }
 
+/* A Failed job can be retried as long as it is there, as with a batch/v1 Job. */
+static bool is_expired(struct pass *pass)
+{
+    const struct job_status *next = pass->next;
+    int64_t at_ms = next->completion_ms + pass->spec->ttl_s.value * 1000;
+
+    if (!pass->spec->ttl_s.set || pass->seen->deleted || !next->completion_ms ||
+        phase_is_active(next->phase) || next->phase == PHASE_SUSPENDED)
+        return false;
+    pass_wake(pass, at_ms);
+    return pass->now_ms >= at_ms;
+}
+
 void decide(struct decision *out, const struct job_spec *spec, const struct job_status *status,
             const struct observed *seen)
 {
@@ -327,6 +340,7 @@ void decide(struct decision *out, const struct job_spec *spec, const struct job_
     else
         advance(&pass);
     acts_build(&pass, out);
+    out->expired = is_expired(&pass);
     slots_clear(&pass);
     out->wake_ms = pass.wake_ms;
     out->status_changed = !job_status_equal(status, &out->status);

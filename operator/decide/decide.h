@@ -40,6 +40,7 @@ int phase_of_name(enum phase *out, const char *name);
 
 #define DECIDE_MAX_DEAD_LETTERS 20
 #define DECIDE_TEXT             201 /* 200 characters of last words */
+#define DECIDE_NODE             64
 
 struct dead_letter {
     struct attempt_id id; /* of the last attempt */
@@ -116,6 +117,7 @@ struct pod_view {
     /* carried by annotations: what had happened before this attempt, in this epoch */
     uint32_t failures, interruptions;
     uint32_t memory_percent, storage_percent;
+    char node[DECIDE_NODE]; /* where it was bound, "" = nowhere (or its name is no label) */
     /* heartbeat, if tracking knows one of this very attempt */
     int64_t progress_ms; /* when its progress counter last moved; 0 = never */
 };
@@ -146,6 +148,8 @@ struct action {
     char pod[NAME_POD_SIZE]; /* DELETE and RELEASE: which; CREATE: empty (a function of id) */
     uint32_t failures, interruptions; /* CREATE: annotations of the new pod */
     uint32_t memory_percent, storage_percent;
+    char avoid_node[DECIDE_NODE]; /* CREATE: rather not there, where the last attempt's GPU failed;
+                                     "" = anywhere */
     bool has_verdict; /* DELETE: first write class_name(verdict) to ANNOTATION_VERDICT */
     enum attempt_class verdict;
     const char *reason; /* CamelCase, static: "Stalled", "Suspended", "Counted", ... */
@@ -159,6 +163,8 @@ struct decision {
     bool status_changed;
     struct action *actions; /* owned */
     size_t action_count;
+    bool expired;    /* over for longer than ttlSecondsAfterFinished: delete the StereoJob, of this
+                        resourceVersion only, so that no retry is lost; not on one machine */
     int64_t wake_ms; /* look again at this time even if nothing happens; 0 = never */
 };
 void decision_clear(struct decision *decision);

@@ -218,8 +218,48 @@ static void pass_item(cJSON *spec, const cJSON *wanted, const char *key)
         cJSON_AddItemToObject(spec, key, cJSON_Duplicate(item, true));
 }
 
-static void scheduling_put(cJSON *spec, const cJSON *job, enum stage stage)
+/* NULL: the tenant wrote something else there; the API server will say so. */
+static cJSON *object_make(cJSON *parent, const char *key)
 {
+    cJSON *child = cJSON_GetObjectItemCaseSensitive(parent, key);
+
+    if (!parent || (child && !cJSON_IsObject(child)))
+        return NULL;
+    return child ? child : cJSON_AddObjectToObject(parent, key);
+}
+
+static cJSON *avoid_term(const char *node)
+{
+    cJSON *term = cJSON_CreateObject(), *rule = cJSON_CreateObject();
+
+    json_add_i64(term, "weight", 100);
+    cJSON_AddItemToArray(
+        cJSON_AddArrayToObject(cJSON_AddObjectToObject(term, "preference"), "matchExpressions"),
+        rule);
+    json_add_str(rule, "key", "kubernetes.io/hostname");
+    json_add_str(rule, "operator", "NotIn");
+    cJSON_AddItemToArray(cJSON_AddArrayToObject(rule, "values"), cJSON_CreateString(node));
+    return term;
+}
+
+/* Only a preference: where there is one GPU node it is better than none, and node autoscalers make
+ * no node for a pod that requires a hostname. */
+static void avoid_put(cJSON *spec, const char *node)
+{
+    static const char key[] = "preferredDuringSchedulingIgnoredDuringExecution";
+    cJSON *affinity = object_make(object_make(spec, "affinity"), "nodeAffinity");
+    cJSON *list = cJSON_GetObjectItemCaseSensitive(affinity, key);
+
+    if (!affinity || (list && !cJSON_IsArray(list)))
+        return;
+    if (!list)
+        list = cJSON_AddArrayToObject(affinity, key);
+    cJSON_AddItemToArray(list, avoid_term(node));
+}
+
+static void scheduling_put(cJSON *spec, const cJSON *job, const struct action *action)
+{
+    enum stage stage = action->id.stage;
     const cJSON *wanted = wishes(job, stage);
 
     cJSON_AddItemToObject(
@@ -227,6 +267,8 @@ static void scheduling_put(cJSON *spec, const cJSON *job, enum stage stage)
         tolerations_build(cJSON_GetObjectItemCaseSensitive(wanted, "tolerations")));
     pass_item(spec, wanted, "nodeSelector");
     pass_item(spec, wanted, "affinity");
+    if (action->avoid_node[0])
+        avoid_put(spec, action->avoid_node);
     if (stage == STAGE_CONVERT)
         pass_item(spec, wanted, "runtimeClassName");
     pass_item(spec, json_path(job, "spec"), "priorityClassName");
@@ -270,7 +312,7 @@ static cJSON *spec_build(const struct pods_context *context, const struct action
     cJSON_AddItemToArray(cJSON_AddArrayToObject(spec, "containers"), container);
     cJSON_AddItemToObject(spec, "volumes",
                           volumes_build(context, stage, limit ? limit->valuestring : NULL));
-    scheduling_put(spec, context->job, stage);
+    scheduling_put(spec, context->job, action);
     return spec;
 }
 

@@ -380,6 +380,15 @@ static void failure_judge(struct pod_view *out, const cJSON *pod, const cJSON *e
                    reason[0] ? reason : "no reason given", text_at(pod, "status.message"));
 }
 
+/* Its hostname label has the same value, unless the name is too long for one. */
+static void node_read(struct pod_view *out, const cJSON *pod)
+{
+    const char *name = text_at(pod, "spec.nodeName");
+
+    if (strlen(name) < sizeof(out->node))
+        (void)snprintf(out->node, sizeof(out->node), "%s", name);
+}
+
 int pods_view(struct pod_view *out, const cJSON *pod, const char *token_hex, struct err *err)
 {
     const cJSON *ended = json_path(pod, "status.containerStatuses[0].state.terminated");
@@ -394,6 +403,7 @@ int pods_view(struct pod_view *out, const cJSON *pod, const char *token_hex, str
     view.phase = phase_read(pod);
     view.has_finalizer = has_finalizer(pod);
     verdict_read(&view, pod);
+    node_read(&view, pod);
     times_read(&view, pod);
     waiting_read(&view, pod);
     if (view.phase == POD_SUCCEEDED) {

@@ -31,6 +31,7 @@ struct row {
     const char *conditions;                   /* "Degraded+ WaitingForGPU-" */
     int64_t wake;                             /* from NOW; 0 = not checked, -1 = none */
     uint32_t epoch_up, failed_pods, interrupted_pods, memory;
+    bool expired;
 };
 
 #define PLANNED .n = 3, .was = { .phase = PHASE_CONVERTING }
@@ -208,6 +209,15 @@ static const struct row class_rows[] = {
       .failed_pods = 2 },
     { PLANNED, .name = "gpu is counted", .completed = "2", .pods = "c0 fail:GPU T-5000; c1 run",
       .phase = PHASE_CONVERTING, .acts = "+c0/0/1 f1", .failed_pods = 1 },
+    { PLANNED, .name = "and tried on another node", .completed = "2",
+      .pods = "c0 fail:GPU T-5000 @gpu-1; c1 run @gpu-1", .phase = PHASE_CONVERTING,
+      .acts = "+c0/0/1 f1 @gpu-1", .failed_pods = 1 },
+    { PLANNED, .name = "only the last node is avoided", .completed = "2",
+      .pods = "c0 fail:GPU T-50000 @gpu-1 nofin; c0 n1 f1 fail:GPU T-20000 @gpu-2; c1 run",
+      .phase = PHASE_CONVERTING, .acts = "+c0/0/2 f2 @gpu-2", .failed_pods = 2 },
+    { PLANNED, .name = "what is not the GPU's fault may go anywhere", .completed = "2",
+      .pods = "c0 fail:Interrupted @gpu-1; c1 run", .phase = PHASE_CONVERTING, .acts = "+c0/0/1 i1",
+      .interrupted_pods = 1 },
     { PLANNED, .name = "space gets half as much again, for this index",
       .pods = "c0 fail:Space T-5000", .phase = PHASE_CONVERTING, .acts = "+c0/0/1 f1 z150; +c1/0/0",
       .failed_pods = 1 },
@@ -593,6 +603,54 @@ static const struct row retry_rows[] = {
       .want_completed = "" },
 };
 
+#define OVER(p, why) .n = 3, .was = { .phase = p, .reason = why, .completion_ms = -10000 }
+#define TTL(seconds) .spec = { .ttl_s = { true, seconds } }
+
+static const struct row ttl_rows[] = {
+    { OVER(PHASE_COMPLETED, "OutputReady"), .name = "without a ttl it stays",
+      .phase = PHASE_COMPLETED, .acts = "", .wake = -1 },
+    { OVER(PHASE_COMPLETED, "OutputReady"), TTL(11), .name = "a second before",
+      .phase = PHASE_COMPLETED, .acts = "", .wake = 1000 },
+    { OVER(PHASE_COMPLETED, "OutputReady"), TTL(10), .name = "to the millisecond",
+      .phase = PHASE_COMPLETED, .acts = "", .wake = -1, .expired = true },
+    { OVER(PHASE_CANCELLED, "CancelledByUser"), TTL(10), .name = "cancelled too",
+      .phase = PHASE_CANCELLED, .acts = "", .expired = true },
+    { OVER(PHASE_FAILED, "FailedIndexes"), TTL(10), .name = "and failed", .phase = PHASE_FAILED,
+      .acts = "", .expired = true },
+    { OVER(PHASE_FAILED, "Discarded"), TTL(11), .name = "discarded, soon", .phase = PHASE_FAILED,
+      .acts = "", .wake = 1000 },
+    { .n = 3,
+      .was = { .phase = PHASE_FAILED, .completion_ms = -10000 },
+      TTL(10),
+      .name = "a retry in the same moment saves it",
+      .completed = "0,1",
+      .failed = "2",
+      .seen = { .retry = "new" },
+      .phase = PHASE_CONVERTING,
+      .acts = "+c2/1/0",
+      .want_failed = "",
+      .epoch_up = 1 },
+    { .n = 3,
+      .was = { .phase = PHASE_SUSPENDED, .completion_ms = -10000, .epoch_start_ms = -5000 },
+      .spec = { .ttl_s = { true, 1 }, .suspend = true },
+      .name = "suspended is not over",
+      .phase = PHASE_SUSPENDED,
+      .acts = "" },
+    { .n = 3,
+      .was = { .phase = PHASE_ASSEMBLING, .completion_ms = 0 },
+      TTL(0),
+      .name = "0 is at once",
+      .completed = "0-2",
+      .done = "a",
+      .phase = PHASE_COMPLETED,
+      .acts = "",
+      .expired = true },
+    { OVER(PHASE_COMPLETED, "OutputReady"), TTL(1), .name = "who is being deleted is not again",
+      .seen = { .deleted = true }, .phase = PHASE_COMPLETED, .acts = "" },
+    { OVER(PHASE_COMPLETED, "OutputReady"), TTL(20), .name = "the kept pods' end comes first",
+      .pods = "c0 fail:Input T-3599000 nofin", .phase = PHASE_COMPLETED, .acts = "", .wake = 1000 },
+};
+
 static int64_t absolute(int64_t ms)
 {
     return ms < 0 ? NOW + ms : ms;
@@ -621,6 +679,7 @@ static void status_of(struct job_status *status, const struct row *row)
     *status = row->was;
     status->start_ms = row->fresh ? 0 : NOW - 100000;
     status->epoch_start_ms = absolute(status->epoch_start_ms);
+    status->completion_ms = absolute(status->completion_ms);
     if (row->n) {
         job_status_plan(status, &plan);
         set_of(status->completed, row->completed);
@@ -698,6 +757,7 @@ static void check_again(const struct row *row, const struct job_spec *spec,
     text_actions(text, sizeof(text), &again);
     CHECK_STR(row->name, text, acts);
     CHECK_INT(row->name, again.wake_ms, first->wake_ms);
+    CHECK_INT(row->name, again.expired, first->expired);
     decision_clear(&again);
 
     decide(&again, spec, &first->status, seen);
@@ -751,6 +811,7 @@ static void check_row(const struct row *row)
     check_status(row, &was, &got.status);
     if (row->wake)
         CHECK_INT(row->name, got.wake_ms, row->wake < 0 ? 0 : NOW + row->wake);
+    CHECK_INT(row->name, got.expired, row->expired);
     CHECK_INT(row->name, got.status_changed, !job_status_equal(&was, &got.status));
     check_again(row, &spec, &seen, &was, &got, acts);
     check_reverse(row, &spec, &seen, &was, &got);
@@ -771,6 +832,7 @@ TABLE(class)
 TABLE(judge)
 TABLE(end)
 TABLE(retry)
+TABLE(ttl)
 
 static void backoff_doubles_to_its_cap(void **state)
 {
@@ -805,10 +867,10 @@ static void backoff_doubles_to_its_cap(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(plan_follow_their_table),    cmocka_unit_test(convert_follow_their_table),
-        cmocka_unit_test(class_follow_their_table),   cmocka_unit_test(judge_follow_their_table),
-        cmocka_unit_test(end_follow_their_table),     cmocka_unit_test(retry_follow_their_table),
-        cmocka_unit_test(backoff_doubles_to_its_cap),
+        cmocka_unit_test(plan_follow_their_table),  cmocka_unit_test(convert_follow_their_table),
+        cmocka_unit_test(class_follow_their_table), cmocka_unit_test(judge_follow_their_table),
+        cmocka_unit_test(end_follow_their_table),   cmocka_unit_test(retry_follow_their_table),
+        cmocka_unit_test(ttl_follow_their_table),   cmocka_unit_test(backoff_doubles_to_its_cap),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

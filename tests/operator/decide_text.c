@@ -69,6 +69,9 @@ static void word_parse(struct pod_view *pod, const char *word, int64_t now_ms)
         return;
     }
     switch (word[0]) {
+    case '@':
+        snprintf(pod->node, sizeof(pod->node), "%s", word + 1);
+        return;
     case 'e':
         pod->id.epoch = (uint32_t)number;
         return;
@@ -201,6 +204,8 @@ void text_actions(char *out, size_t size, const struct decision *decision)
         number_print(stream, 'i', action->interruptions, 0);
         number_print(stream, 'm', action->memory_percent, 100);
         number_print(stream, 'z', action->storage_percent, 100);
+        if (action->avoid_node[0])
+            fprintf(stream, " @%s", action->avoid_node);
     }
     fputc('\0', stream);
     fclose(stream);

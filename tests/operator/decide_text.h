@@ -7,9 +7,11 @@
  *   run pend unsched pull cfgerr ok (with a record) empty (succeeded, no record) fail:<Class>
  *   e<epoch> n<attempt> f<failures> i<interruptions> m<memory %> z<storage %> v:<Class> (verdict)
  *   C<created> S<started> T<finished> D<deletion> W<waiting since> P<progress> G<grace>  nofin
+ *   @<node>
  *
  * Actions: "~c0/1/2" releases the pod of c0, epoch 1, attempt 2; "-c0/1/2:Reason!Class" deletes
- * (with a verdict); "+c0/1/2 f1 i2 m150 z150" creates (what is 0, or 100 %, is left out).
+ * (with a verdict); "+c0/1/2 f1 i2 m150 z150" creates (what is 0, or 100 %, is left out),
+ * "@node" rather not there.
  */
 #ifndef TESTS_OPERATOR_DECIDE_TEXT_H
 #define TESTS_OPERATOR_DECIDE_TEXT_H

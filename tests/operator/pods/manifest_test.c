@@ -505,6 +505,50 @@ static void work_lies_beside_the_output(void **state)
     }
 }
 
+static void a_bad_node_is_rather_not_taken_again(void **state)
+{
+    struct action action = { .id = { .stage = STAGE_CONVERT } };
+    AUTO(cJSON) cJSON *job = job_of(rich);
+    struct pods_context context = context_of(job);
+    AUTO(cJSON) cJSON *pod = NULL;
+    AUTO_FREE char *got = NULL;
+
+    (void)state;
+    (void)snprintf(action.avoid_node, sizeof(action.avoid_node), "gpu-1");
+    pod = pods_manifest(&context, &action);
+    got = json_print(json_path(pod, "spec.affinity"));
+    CHECK_STR("affinity", got,
+              "{\"nodeAffinity\":{\"requiredDuringSchedulingIgnoredDuringExecution\":{"
+              "\"nodeSelectorTerms\":[{\"matchExpressions\":[{\"key\":\"zone\",\"operator\":"
+              "\"In\",\"values\":[\"a\"]}]}]},"
+              "\"preferredDuringSchedulingIgnoredDuringExecution\":[{\"weight\":100,"
+              "\"preference\":{\"matchExpressions\":[{\"key\":\"kubernetes.io/hostname\","
+              "\"operator\":\"NotIn\",\"values\":[\"gpu-1\"]}]}}]}}");
+}
+
+static void what_is_no_affinity_stays_as_it_is(void **state)
+{
+    static const char *const rows[] = {
+        "{\"nodeAffinity\":\"x\"}",
+        "{\"nodeAffinity\":[]}",
+        "{\"nodeAffinity\":{\"preferredDuringSchedulingIgnoredDuringExecution\":{}}}",
+    };
+    struct action action = { .id = { .stage = STAGE_CONVERT }, .avoid_node = "gpu-1" };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        AUTO(cJSON) cJSON *job = job_of(rich);
+        struct pods_context context = context_of(job);
+        AUTO(cJSON) cJSON *pod = NULL;
+        AUTO_FREE char *got = NULL;
+
+        json_path_set(job, "spec.affinity", cJSON_Parse(rows[i]));
+        pod = pods_manifest(&context, &action);
+        got = json_print(json_path(pod, "spec.affinity"));
+        CHECK_STR(rows[i], got, rows[i]);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -516,6 +560,8 @@ int main(void)
         cmocka_unit_test(a_claim_is_mounted_once_and_written_where_it_must),
         cmocka_unit_test(scratch_follows_the_plan),
         cmocka_unit_test(work_lies_beside_the_output),
+        cmocka_unit_test(a_bad_node_is_rather_not_taken_again),
+        cmocka_unit_test(what_is_no_affinity_stays_as_it_is),
         cmocka_unit_test(quantities_grow),
         cmocka_unit_test(resources_follow_the_stage),
     };

@@ -39,6 +39,8 @@ static void print_all(const struct pods_context *context)
         cJSON_AddItemToArray(list, pods_manifest(context, &action));
         action.id.attempt = 1;
         action.storage_percent = 225;
+        if (stages[i] == STAGE_CONVERT)
+            (void)snprintf(action.avoid_node, sizeof(action.avoid_node), "gpu-1");
         cJSON_AddItemToArray(list, pods_manifest(context, &action));
     }
     cJSON_AddItemToArray(list, pods_clean_manifest(context, 0));

@@ -267,8 +267,10 @@ static void a_pod_deleted_before_it_had_a_node_will_never_run(void **state)
     assert_int_equal(view.phase, POD_PENDING);
     assert_int_equal(view.waiting, POD_UNSCHEDULABLE);
     assert_int_equal(view.deletion_ms, T0 + 4000);
+    CHECK_STR("no node", view.node, "");
     json_path_set(pod, "spec.nodeName", cJSON_CreateString("n1"));
     CHECK_OK(pods_view(&view, pod, NULL, &err), err);
+    CHECK_STR("node", view.node, "n1");
     assert_int_equal(view.waiting, POD_WAITING_NONE); /* its kubelet may be starting it */
 }
 
