@@ -156,7 +156,7 @@ int env_read(struct job *job, struct env *env, enum stage stage, struct env_prob
     job->scratch = scratch ? scratch : xstrdup("");
     if (*job->scratch && *job->scratch != '/')
         problem(problems, ENV_SCRATCH, "'%.100s' is not an absolute path", job->scratch);
-    if (*job->build && strcmp(job->build, job_build()) != 0)
+    if (stage != STAGE_CLEAN && *job->build && strcmp(job->build, job_build()) != 0)
         problem(problems, ENV_BUILD,
                 "the job was planned with '%.64s', this is '%s'; results of two builds do not mix",
                 job->build, job_build());

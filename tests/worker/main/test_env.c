@@ -131,13 +131,26 @@ static void our_own_build_is_ours(void **state)
     assert_non_null(strstr(job_build(), "lavc"));
 }
 
+/* What another build left must still be cleaned away. */
+static void any_build_cleans(void **state)
+{
+    struct orders *orders = *state;
+
+    set_least();
+    (void)setenv(ENV_BUILD, "another build", 1);
+    assert_int_equal(read_orders(orders, STAGE_CLEAN), 0);
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        T(the_least_is_enough),           T(all_problems_are_told_at_once),
-        T(secrets_leave_the_environment), T(tracking_needs_a_token),
+        T(any_build_cleans),
+        T(the_least_is_enough),
+        T(all_problems_are_told_at_once),
+        T(secrets_leave_the_environment),
+        T(tracking_needs_a_token),
         T(our_own_build_is_ours),
     };
 

@@ -227,6 +227,14 @@ class S3Test(Case):
         path, places = self.loud()
         job = self.job(**places)
         job.convert()
+        process = job.start("assemble", STEREO_FP="store.part=sleep(1000)")
+        end = time.monotonic() + 60
+        while not self.s3.uploads(BUCKET) and time.monotonic() < end:
+            time.sleep(0.02)
+        process.terminate()
+        said = process.communicate(timeout=60)[0]
+        self.assertEqual(process.returncode, 75, said)
+        self.assertEqual(self.s3.uploads(BUCKET), [])  # told to stop, it tidies up
         process = job.start("assemble", STEREO_FP="store.part=kill@2")
         process.communicate(timeout=120)
         self.assertEqual(process.returncode, -signal.SIGKILL)
