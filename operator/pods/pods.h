@@ -55,7 +55,8 @@ int pods_work_uri(char **out, const cJSON *job, struct err *err);
  * annotations missing). */
 int pods_view(struct pod_view *out, const cJSON *pod, const char *token_hex, struct err *err);
 
-/* Caller owns. Of what is for people, segments ("7/12") and progress by whole segments. */
+/* Caller owns. Of what is for people, segments ("7/12") and progress by whole segments; of what is
+ * for tools, the conditions Complete, Failed and Suspended. */
 cJSON *status_to_json(const struct job_status *status);
 /* What only its writer knows. */
 struct status_extra {
@@ -63,7 +64,8 @@ struct status_extra {
     double progress;    /* of the film, 0..1, finer than by segments; below 0: not known */
     int64_t eta_ms;     /* until the end; below 0: not known */
 };
-/* Puts observedGeneration, progress and eta ("4m10s") into what status_to_json made. */
+/* Puts observedGeneration (in the conditions too), progress and eta ("4m10s") into what
+ * status_to_json made. */
 void status_put_extra(cJSON *json, const struct status_extra *extra);
 /* NULL or {} gives a fresh status. On success *out is owned (job_status_clear). */
 int status_from_json(struct job_status *out, const cJSON *json, struct err *err);

@@ -170,22 +170,54 @@ static int read_dead(struct job_status *out, const cJSON *json, struct err *err)
     return 0;
 }
 
+static void add_condition(cJSON *list, const char *type, bool is_true, int64_t since_ms,
+                          const char *reason, const char *message)
+{
+    cJSON *item = cJSON_CreateObject();
+
+    json_add_str(item, "type", type);
+    json_add_str(item, "status", is_true ? "True" : "False");
+    add_time(item, "lastTransitionTime", since_ms);
+    json_add_str(item, "reason", reason);
+    json_add_str(item, "message", message);
+    cJSON_AddItemToArray(list, item);
+}
+
+/* The phase in the words of a batch/v1 Job, for `kubectl wait --for=condition=Complete` and what
+ * else looks only at conditions. Not read back: the phase says it. */
+static void add_phase_conditions(cJSON *list, const struct job_status *status)
+{
+    static const struct {
+        const char *type;
+        enum phase phase;
+    } rows[] = {
+        { "Complete", PHASE_COMPLETED },
+        { "Failed", PHASE_FAILED },
+        { "Suspended", PHASE_SUSPENDED },
+    };
+
+    for (size_t i = 0; status->start_ms && i < sizeof(rows) / sizeof(rows[0]); i++) {
+        bool is_true = status->phase == rows[i].phase;
+        int64_t since_ms = status->epoch_start_ms ? status->epoch_start_ms : status->start_ms;
+
+        if (is_true && rows[i].phase != PHASE_SUSPENDED && status->completion_ms)
+            since_ms = status->completion_ms;
+        add_condition(list, rows[i].type, is_true, since_ms,
+                      is_true && status->reason[0] ? status->reason : phase_name(status->phase),
+                      is_true ? status->message : "");
+    }
+}
+
 static void add_conditions(cJSON *json, const struct job_status *status)
 {
     cJSON *list = cJSON_CreateArray();
 
+    add_phase_conditions(list, status);
     for (int i = 0; i < CONDITION_COUNT; i++) {
-        cJSON *item;
-
-        if (!status->conditions[i].set)
-            continue;
-        item = cJSON_CreateObject();
-        json_add_str(item, "type", condition_name((enum condition)i));
-        json_add_str(item, "status", status->conditions[i].is_true ? "True" : "False");
-        add_time(item, "lastTransitionTime", status->conditions[i].since_ms);
-        json_add_str(item, "reason", status->conditions[i].reason);
-        json_add_str(item, "message", status->conditions[i].message);
-        cJSON_AddItemToArray(list, item);
+        if (status->conditions[i].set)
+            add_condition(list, condition_name((enum condition)i), status->conditions[i].is_true,
+                          status->conditions[i].since_ms, status->conditions[i].reason,
+                          status->conditions[i].message);
     }
     if (list->child)
         cJSON_AddItemToObject(json, "conditions", list);
@@ -270,14 +302,25 @@ static void eta_format(char *out, size_t size, int64_t ms)
         (void)snprintf(out, size, "%" PRId64 "s", s);
 }
 
+static void put_generation(cJSON *json, int64_t generation)
+{
+    cJSON *item; /* borrowed from json */
+
+    cJSON_DeleteItemFromObjectCaseSensitive(json, "observedGeneration");
+    json_add_i64(json, "observedGeneration", generation);
+    cJSON_ArrayForEach(item, json_path(json, "conditions"))
+    {
+        cJSON_DeleteItemFromObjectCaseSensitive(item, "observedGeneration");
+        json_add_i64(item, "observedGeneration", generation);
+    }
+}
+
 void status_put_extra(cJSON *json, const struct status_extra *extra)
 {
     char text[48];
 
-    if (extra->generation) {
-        cJSON_DeleteItemFromObjectCaseSensitive(json, "observedGeneration");
-        json_add_i64(json, "observedGeneration", extra->generation);
-    }
+    if (extra->generation)
+        put_generation(json, extra->generation);
     if (extra->progress >= 0 && json_has(json, "plan") && !json_has(json, "output"))
         put_progress(json, extra->progress, false);
     cJSON_DeleteItemFromObjectCaseSensitive(json, "eta");

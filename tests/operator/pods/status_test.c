@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/common/check.h"
 
+#include "common/clock.h"
 #include "common/mem.h"
 #include "common/ranges.h"
 #include "operator/pods/pods.h"
@@ -256,6 +257,64 @@ static void people_see_how_far_it_is(void **state)
     job_status_clear(&status);
 }
 
+/* "Complete+:OutputReady@1000 Failed-:Completed@0 ": how, why, and since when (ms after T0). */
+static char *conditions_text(const cJSON *json)
+{
+    char *text = xstrdup("");
+    const cJSON *item; /* borrowed from json */
+
+    cJSON_ArrayForEach(item, json_path(json, "conditions"))
+    {
+        int64_t since_ms = clock_parse(json_path(item, "lastTransitionTime")->valuestring);
+        bool is_true = strcmp(json_path(item, "status")->valuestring, "True") == 0;
+        char *longer = xasprintf("%s%s%c:%s@%lld ", text, json_path(item, "type")->valuestring,
+                                 is_true ? '+' : '-', json_path(item, "reason")->valuestring,
+                                 (long long)(since_ms - T0));
+
+        free(text);
+        text = longer;
+    }
+    return text;
+}
+
+static void the_phase_is_a_condition_too(void **state)
+{
+    static const struct {
+        struct job_status status;
+        const char *want;
+    } rows[] = {
+        { { .phase = PHASE_PENDING }, "" },
+        { { .phase = PHASE_CONVERTING, .start_ms = T0, .epoch_start_ms = T0 },
+          "Complete-:Converting@0 Failed-:Converting@0 Suspended-:Converting@0 " },
+        { { .phase = PHASE_COMPLETED,
+            .reason = "OutputReady",
+            .start_ms = T0,
+            .epoch_start_ms = T0 + 5,
+            .completion_ms = T0 + 1000 },
+          "Complete+:OutputReady@1000 Failed-:Completed@5 Suspended-:Completed@5 " },
+        { { .phase = PHASE_FAILED,
+            .reason = "PlanFailed",
+            .start_ms = T0,
+            .completion_ms = T0 + 9 },
+          "Complete-:Failed@0 Failed+:PlanFailed@9 Suspended-:Failed@0 " },
+        { { .phase = PHASE_SUSPENDED,
+            .reason = "SuspendedByUser",
+            .start_ms = T0,
+            .epoch_start_ms = T0 + 7 },
+          "Complete-:Suspended@7 Failed-:Suspended@7 Suspended+:SuspendedByUser@7 " },
+        { { .phase = PHASE_CANCELLED, .start_ms = T0, .completion_ms = T0 + 1 },
+          "Complete-:Cancelled@0 Failed-:Cancelled@0 Suspended-:Cancelled@0 " },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        AUTO(cJSON) cJSON *json = status_to_json(&rows[i].status);
+        AUTO_FREE char *got = conditions_text(json);
+
+        CHECK_STR(phase_name(rows[i].status.phase), got, rows[i].want);
+    }
+}
+
 static void the_writer_adds_what_it_knows(void **state)
 {
     static const struct {
@@ -266,7 +325,7 @@ static void the_writer_adds_what_it_knows(void **state)
         { 250000, "4m10s" },  { 3599001, "1h0m" },   { 7260000, "2h1m" },
         { 86400000, "1d0h" }, { 180000000, "2d2h" }, { -1, NULL },
     };
-    struct job_status status = { .phase = PHASE_CONVERTING };
+    struct job_status status = { .phase = PHASE_CONVERTING, .start_ms = T0 };
     AUTO(cJSON) cJSON *json = NULL;
 
     (void)state;
@@ -279,6 +338,8 @@ static void the_writer_adds_what_it_knows(void **state)
         text_is(json, "eta", rows[i].want);
         text_is(json, "progress", "63%");
         CHECK_INT("generation", json_path(json, "observedGeneration")->valueint, 3);
+        CHECK_INT("of a condition", json_path(json, "conditions[0].observedGeneration")->valueint,
+                  3);
     }
     job_status_clear(&status);
 }
@@ -295,6 +356,7 @@ int main(void)
         cmocka_unit_test(what_is_not_known_is_left_alone),
         cmocka_unit_test(people_see_how_far_it_is),
         cmocka_unit_test(the_writer_adds_what_it_knows),
+        cmocka_unit_test(the_phase_is_a_condition_too),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
