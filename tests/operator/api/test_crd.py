@@ -1,9 +1,15 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""The CRD on a real API server: what it takes, what it refuses and with which words, and what people see."""
+"""The CRD on a real API server: what it takes, what it refuses and with which words, and what people see.
+
+usage: test_crd.py STATUS_PRINT
+"""
 import copy
+import glob
 import json
 import os
+import re
+import subprocess
 import sys
 import time
 import unittest
@@ -25,6 +31,7 @@ DEFAULTS = {
 }
 
 PLANE = None
+PRINT = None
 
 
 def setUpModule():  # noqa: N802
@@ -173,6 +180,27 @@ class CrdTest(unittest.TestCase):
         self.assertEqual((job["metadata"]["generation"], job["spec"]["suspend"]), (1, False))
         self.refused(patch("status", {"status": {"phase": "Melting"}}, "/status"), "status.phase")
 
+    def test_the_fullest_status_fits_and_stays(self):
+        status = json.loads(subprocess.run([PRINT], capture_output=True, text=True, check=True).stdout)
+        self.made("full")
+        code, job = PLANE.request("PATCH", JOBS + "/full/status?fieldValidation=Strict", {"status": status},
+                                  "application/merge-patch+json")
+        self.assertEqual(code, 200, job)
+        self.assertEqual(job["status"], status)
+        PLANE.kubectl("-n", "films", "wait", "--for=condition=Failed", "--timeout=5s", "sj/full")
+
+    def test_the_examples_are_taken(self):
+        taken = 0
+        for path in glob.glob(os.path.join(ROOT, "examples", "*.yaml")):
+            with open(path, encoding="utf-8") as file:
+                in_cluster = re.search(r"uri: *['\"]?(s3|pvc)://", file.read())
+            with self.subTest(path):
+                done = PLANE.kubectl("-n", "films", "create", "--dry-run=server", "--validate=strict", "-f", path,
+                                     check=False)
+                self.assertEqual(done.returncode == 0, bool(in_cluster), done.stderr)
+                taken += 1
+        self.assertGreater(taken, 0)
+
     def test_what_kubectl_shows(self):
         self.made("shown")
         code, job = patch("shown", {"status": {
@@ -220,4 +248,5 @@ class CrdTest(unittest.TestCase):
 
 
 if __name__ == "__main__":
+    PRINT = os.path.abspath(sys.argv.pop(1))
     unittest.main()
