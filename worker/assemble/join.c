@@ -6,7 +6,6 @@
 #include "worker/assemble/dts.h"
 #include "worker/assemble/joints.h"
 #include "worker/assemble/moov.h"
-#include "worker/assemble/sums.h"
 #include "worker/media/output.h"
 #include "worker/media/readback.h"
 
@@ -17,6 +16,12 @@
 #define MOOV_MAX     (1u << 30)
 #define REPORT_EVERY 64 /* packets */
 
+/* A segment file; its packets are read ahead while the one before it is joined. */
+struct open_part {
+    struct store_reader *file;     /* owned */
+    struct segment_reader *reader; /* owned; reads file */
+};
+
 struct join {
     const struct join_opts *opts;
     const struct plan *plan;
@@ -25,7 +30,7 @@ struct join {
     struct media_output *output;             /* owned */
     struct dts *dts;                         /* owned */
     struct joints *joints;                   /* owned */
-    struct sums *sums;                       /* owned */
+    struct open_part now, next;              /* owned */
     struct media_packet *wait[DTS_MAX_WAIT]; /* owned; ring, in decode order */
     unsigned head, count;
     uint32_t sorted; /* the segment that play order has come to */
@@ -33,6 +38,13 @@ struct join {
     uint32_t sorted_crc;
     int64_t frames, bytes, reported;
 };
+
+static void close_part(struct open_part *part)
+{
+    segment_reader_free(part->reader);
+    store_reader_free(part->file);
+    *part = (struct open_part){ NULL, NULL };
+}
 
 static void join_free(struct join *join)
 {
@@ -45,7 +57,8 @@ static void join_free(struct join *join)
     store_reader_free(join->film);
     dts_free(join->dts);
     joints_free(join->joints);
-    sums_free(join->sums);
+    close_part(&join->now);
+    close_part(&join->next);
     free(join);
 }
 AUTO_DEFINE(join, struct join *, join_free)
@@ -158,27 +171,39 @@ static uint64_t moov_room(struct join *join, struct segment_reader *first)
     return moov_bound(&film);
 }
 
-static int open_part(struct join *join, uint32_t index, struct store_reader **file,
-                     struct segment_reader **reader, struct err *err)
+static int open_part(struct join *join, uint32_t index, struct open_part *out, struct err *err)
 {
     const struct part *part = &join->opts->parts->part[index];
     char hex[HASH_HEX_SIZE];
 
-    if (store_reader_open(file, join->opts->job->store, part->object, err) < 0) {
+    if (store_reader_open(&out->file, join->opts->job->store, part->object, err) < 0) {
         if (err->code == ERR_NOT_FOUND)
             err->code = ERR_DEPENDENCY;
         return -1;
     }
-    if (store_reader_stat(*file)->size != part->bytes)
+    if (store_reader_stat(out->file)->size != part->bytes)
         return err_set(err, ERR_INTERNAL, "%s has %" PRIu64 " bytes, %" PRIu64 " were committed",
-                       part->object, store_reader_stat(*file)->size, part->bytes);
-    if (segment_reader_open(reader, *file, join->plan->video.time_base,
+                       part->object, store_reader_stat(out->file)->size, part->bytes);
+    if (segment_reader_open(&out->reader, out->file, join->plan->video.time_base,
                             join->plan->segments[index].start_pts, err) < 0)
         return -1;
-    segment_reader_extradata_sha256(*reader, hex);
+    segment_reader_extradata_sha256(out->reader, hex);
     if (strcmp(hex, join->opts->parts->extradata_sha256) != 0)
         return err_set(err, ERR_INTERNAL, "%s has not the decoder header of its commit record",
                        part->object);
+    return 0;
+}
+
+/* Of the bytes that the packets came from. */
+static int check_sum(const struct part *part, struct segment_reader *reader, struct err *err)
+{
+    char hex[HASH_HEX_SIZE];
+
+    if (segment_reader_sha256(reader, hex, err) < 0)
+        return -1;
+    if (strcmp(hex, part->sha256) != 0)
+        return err_set(err, ERR_INTERNAL, "%s has SHA-256 %.16s..., %.16s... was committed",
+                       part->object, hex, part->sha256);
     return 0;
 }
 
@@ -214,12 +239,11 @@ static int add_packet(struct join *join, struct media_packet **packet, bool star
     return drain(join, err);
 }
 
-static int join_part(struct join *join, struct segment_reader *reader, uint32_t index,
-                     struct err *err)
+static int join_part(struct join *join, uint32_t index, struct err *err)
 {
+    struct segment_reader *reader = join->now.reader;
     int64_t count = 0;
 
-    sums_reached(join->sums, index);
     for (;; count++) {
         AUTO(media_packet) struct media_packet *packet = NULL;
 
@@ -234,7 +258,7 @@ static int join_part(struct join *join, struct segment_reader *reader, uint32_t 
         return err_set(err, ERR_INTERNAL,
                        "holds %" PRId64 " packets, the plan gave it %" PRId64 " frames", count,
                        join->plan->segments[index].frames);
-    return 0;
+    return check_sum(&join->opts->parts->part[index], reader, err);
 }
 
 static int open_output(struct join *join, struct store_writer *writer, struct segment_reader *first,
@@ -254,20 +278,32 @@ static int open_output(struct join *join, struct store_writer *writer, struct se
     return media_output_open(&join->output, writer, join->source, first, &opts, err);
 }
 
+/* Makes part `index` the present one and begins to read the one behind it. */
+static int step_to(struct join *join, uint32_t index, struct err *err)
+{
+    close_part(&join->now);
+    join->now = join->next;
+    join->next = (struct open_part){ NULL, NULL };
+    if (index == 0 && open_part(join, 0, &join->now, err) < 0)
+        return err_wrap(err, "segment 0");
+    if (index + 1 < join->plan->segment_count && open_part(join, index + 1, &join->next, err) < 0)
+        return err_wrap(err, "segment %u", index + 1);
+    return 0;
+}
+
 static int join_parts(struct join *join, struct store_writer *writer, unsigned factor,
                       struct err *err)
 {
     for (uint32_t i = 0; i < join->plan->segment_count; i++) {
-        AUTO(store_reader) struct store_reader *file = NULL;
-        AUTO(segment_reader) struct segment_reader *reader = NULL;
-
-        if (open_part(join, i, &file, &reader, err) < 0 ||
-            (i == 0 && open_output(join, writer, reader, factor, err) < 0) ||
-            join_part(join, reader, i, err) < 0)
+        if (step_to(join, i, err) < 0)
+            return -1;
+        if ((i == 0 && open_output(join, writer, join->now.reader, factor, err) < 0) ||
+            join_part(join, i, err) < 0)
             return err_wrap(err, "segment %u", i);
         if (i == join->plan->segment_count / 2 && FP("assemble.mid"))
             return err_set(err, ERR_INTERNAL, "failpoint assemble.mid");
     }
+    close_part(&join->now);
     if (dts_finish(join->dts, join->plan->video.end_pts, err) < 0 || drain(join, err) < 0)
         return -1;
     if (join->count > 0 || join->sorted != join->plan->segment_count - 1)
@@ -287,9 +323,7 @@ static int join_open(struct join **out, const struct join_opts *opts, struct err
     join->plan = opts->plan;
     join->joints = joints_new(opts->plan->segment_count);
     if (open_source(join, err) < 0 ||
-        dts_new(&join->dts, opts->parts->reorder, step > 0 ? step : 1, next_sorted, join, err) <
-            0 ||
-        sums_start(&join->sums, opts->job->store, opts->parts, err) < 0)
+        dts_new(&join->dts, opts->parts->reorder, step > 0 ? step : 1, next_sorted, join, err) < 0)
         return -1;
     *out = TAKE(join);
     return 0;
@@ -387,8 +421,6 @@ static int try_once(struct store_writer **out, struct done *done, const struct j
         *outgrown = join->output && media_output_outgrown(join->output);
         return -1;
     }
-    if (sums_finish(join->sums, err) < 0)
-        return -1;
     if (opts->job->report)
         report_step(opts->job->report, "verify");
     if (verify(join, writer, done, err) < 0)

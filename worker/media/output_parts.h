@@ -16,12 +16,6 @@
 /* output_io.c: large blocks, a gap left by a seek is filled with zeros. */
 struct output_io;
 int output_io_open_write(struct output_io **out, struct store_writer *writer, struct err *err);
-/* Reads back what was written. on_block (may be NULL) sees every byte of the file once, in order,
- * whatever order it is read in; output_io_rest brings it to the end. */
-typedef void output_block_fn(void *ctx, const void *data, size_t len);
-int output_io_open_read(struct output_io **out, struct store_writer *writer,
-                        output_block_fn *on_block, void *ctx, struct err *err);
-int output_io_rest(struct output_io *io, struct err *err);
 void output_io_free(struct output_io *io);
 AUTO_DEFINE(output_io, struct output_io *, output_io_free)
 AVIOContext *output_io_avio(const struct output_io *io);

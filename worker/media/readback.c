@@ -2,15 +2,14 @@
 #include "worker/media/readback.h"
 
 #include "common/mem.h"
+#include "worker/media/feed.h"
 #include "worker/media/output_parts.h"
-#include "worker/media/readback_hash.h"
 
 #include <string.h>
 
 struct media_readback {
-    AVFormatContext *ctx;       /* owned */
-    struct output_io *io;       /* owned; outlives ctx */
-    struct readback_hash *hash; /* owned; outlives io */
+    AVFormatContext *ctx;    /* owned */
+    struct media_feed *feed; /* owned; outlives ctx */
     struct media_readback_opts opts;
     AVPacket *packet;         /* owned */
     AVFrame *frame;           /* owned */
@@ -30,8 +29,7 @@ void media_readback_free(struct media_readback *readback)
     av_packet_free(&readback->packet);
     av_frame_free(&readback->frame);
     avformat_close_input(&readback->ctx);
-    output_io_free(readback->io);
-    readback_hash_free(readback->hash);
+    media_feed_free(readback->feed);
     free(readback);
 }
 
@@ -46,11 +44,13 @@ static int open_ctx(struct media_readback *readback, struct err *err)
     readback->frame = av_frame_alloc();
     if (!readback->ctx || !readback->packet || !readback->frame)
         return err_set(err, ERR_NOMEM, "no memory to read the output back");
-    readback->ctx->pb = output_io_avio(readback->io);
+    readback->ctx->pb = media_feed_avio(readback->feed);
     readback->ctx->io_open = media_io_refuse;
     readback->ctx->flags |= AVFMT_FLAG_CUSTOM_IO | AVFMT_FLAG_NOPARSE | AVFMT_FLAG_NOFILLIN;
     rc = avformat_open_input(&readback->ctx, NULL, format, NULL);
-    return rc < 0 ? output_io_fail(readback->io, err, ERR_INTERNAL, rc, "the output read back") : 0;
+    if (rc < 0)
+        return media_feed_fail(readback->feed, err, ERR_INTERNAL, rc, "the output read back");
+    return 0;
 }
 
 static int check_video(const struct media_readback *readback, struct err *err)
@@ -77,9 +77,8 @@ int media_readback_open(struct media_readback **out, struct store_writer *writer
 
     readback->opts = *opts;
     readback->last_dts = AV_NOPTS_VALUE;
-    if (readback_hash_start(&readback->hash, err) < 0 ||
-        output_io_open_read(&readback->io, writer, readback_hash_block, readback->hash, err) < 0 ||
-        open_ctx(readback, err) < 0 || check_video(readback, err) < 0)
+    if (media_feed_open_writer(&readback->feed, writer, err) < 0 || open_ctx(readback, err) < 0 ||
+        check_video(readback, err) < 0)
         return -1;
     *out = TAKE(readback);
     return 0;
@@ -196,13 +195,15 @@ int media_readback_step(struct media_readback *readback, int64_t *bytes, struct 
     int rc = av_read_frame(readback->ctx, packet);
 
     *bytes = -1;
+    if (media_feed_failed(readback->feed))
+        return media_feed_fail(readback->feed, err, ERR_DEPENDENCY, rc, "reading the output back");
     if (rc == AVERROR_EOF && readback->window == readback->opts.window_count)
-        return output_io_rest(readback->io, err);
+        return 0;
     if (rc == AVERROR_EOF)
         return err_set(err, ERR_INTERNAL, "the output read back ends after %lld frames",
                        (long long)index);
     if (rc < 0)
-        return output_io_fail(readback->io, err, ERR_INTERNAL, rc, "the output read back");
+        return media_av_fail(err, ERR_INTERNAL, rc, "the output read back");
     *bytes = packet->size;
     if ((unsigned)packet->stream_index < sizeof(readback->packets) / sizeof(readback->packets[0]))
         readback->packets[packet->stream_index]++;
@@ -230,8 +231,7 @@ int64_t media_readback_packets(const struct media_readback *readback, int stream
 
 int media_readback_sha256(struct media_readback *readback, char hex[HASH_HEX_SIZE], struct err *err)
 {
-    if (output_io_rest(readback->io, err) < 0)
-        return -1;
-    readback_hash_final(readback->hash, hex);
+    if (media_feed_sha256(readback->feed, hex, err) < 0)
+        return err_wrap(err, "reading the output back");
     return 0;
 }

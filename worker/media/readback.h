@@ -2,7 +2,7 @@
  *
  * readback.h - the output read back before it is published: every packet of every stream, the
  * video's times against what was written, and the decoder over the joints. Takes the SHA-256 of
- * the whole file on the way. One thread (the hash has its own).
+ * the whole file by the same read. One thread (that of the read and the hash is its own).
  */
 #ifndef WORKER_MEDIA_READBACK_H
 #define WORKER_MEDIA_READBACK_H

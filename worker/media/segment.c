@@ -3,7 +3,7 @@
 
 #include "common/hash.h"
 #include "common/mem.h"
-#include "worker/media/av.h"
+#include "worker/media/feed.h"
 
 #include <libavutil/mathematics.h>
 
@@ -16,9 +16,9 @@ struct segment_writer {
 };
 
 struct segment_reader {
-    struct media_io *io;  /* owned; outlives ctx */
-    AVFormatContext *ctx; /* owned */
-    AVPacket *scratch;    /* owned */
+    struct media_feed *feed; /* owned; outlives ctx */
+    AVFormatContext *ctx;    /* owned */
+    AVPacket *scratch;       /* owned */
     struct ratio time_base;
     int64_t base;
 };
@@ -138,12 +138,12 @@ static int open_input(struct segment_reader *reader, struct err *err)
     reader->scratch = av_packet_alloc();
     if (!reader->ctx || !reader->scratch)
         return err_set(err, ERR_NOMEM, "no memory for a segment");
-    reader->ctx->pb = reader->io->avio;
+    reader->ctx->pb = media_feed_avio(reader->feed);
     reader->ctx->io_open = media_io_refuse;
     reader->ctx->flags |= AVFMT_FLAG_CUSTOM_IO | AVFMT_FLAG_NOPARSE | AVFMT_FLAG_NOFILLIN;
     rc = avformat_open_input(&reader->ctx, NULL, nut, NULL);
     if (rc < 0)
-        return media_io_fail(reader->io, err, ERR_INTERNAL, rc, "not a segment file");
+        return media_feed_fail(reader->feed, err, ERR_INTERNAL, rc, "not a segment file");
     if (reader->ctx->nb_streams != 1 ||
         reader->ctx->streams[0]->codecpar->codec_type != AVMEDIA_TYPE_VIDEO)
         return err_set(err, ERR_INTERNAL, "not a segment file: it has %u streams",
@@ -158,7 +158,7 @@ int segment_reader_open(struct segment_reader **out, struct store_reader *store,
 
     reader->time_base = time_base;
     reader->base = base;
-    if (media_io_open_read(&reader->io, store, NULL, 0, err) < 0 || open_input(reader, err) < 0)
+    if (media_feed_open_reader(&reader->feed, store, err) < 0 || open_input(reader, err) < 0)
         return -1;
     *out = TAKE(reader);
     return 0;
@@ -169,7 +169,7 @@ void segment_reader_free(struct segment_reader *reader)
     if (!reader)
         return;
     avformat_close_input(&reader->ctx);
-    media_io_free(reader->io);
+    media_feed_free(reader->feed);
     av_packet_free(&reader->scratch);
     free(reader);
 }
@@ -185,8 +185,8 @@ int segment_reader_read(struct segment_reader *reader, struct media_packet **out
     do
         rc = av_read_frame(reader->ctx, packet);
     while (rc == AVERROR(EAGAIN));
-    if (reader->io->failed)
-        return media_io_fail(reader->io, err, ERR_DEPENDENCY, rc, "reading a segment");
+    if (media_feed_failed(reader->feed))
+        return media_feed_fail(reader->feed, err, ERR_DEPENDENCY, rc, "reading a segment");
     if (rc == AVERROR_EOF)
         return 0;
     if (rc < 0)
@@ -208,6 +208,11 @@ void segment_reader_extradata_sha256(const struct segment_reader *reader, char h
     const AVCodecParameters *par = reader->ctx->streams[0]->codecpar;
 
     hash_hex(hex, par->extradata, (size_t)par->extradata_size);
+}
+
+int segment_reader_sha256(struct segment_reader *reader, char hex[HASH_HEX_SIZE], struct err *err)
+{
+    return media_feed_sha256(reader->feed, hex, err);
 }
 
 void *segment_reader_parameters(struct segment_reader *reader)

@@ -23,14 +23,17 @@ int segment_writer_write(struct segment_writer *writer, const struct media_packe
                          struct err *err);
 int segment_writer_finish(struct segment_writer *writer, struct err *err);
 
-/* reader is borrowed. time_base and base as when written; packets come with absolute pts in
- * time_base, dts INT64_MIN, in decode order; *out NULL at the end. */
+/* reader is borrowed and read once, in order, by a thread that runs ahead from _open on. time_base
+ * and base as when written; packets come with absolute pts in time_base, dts INT64_MIN, in decode
+ * order; *out NULL at the end. */
 int segment_reader_open(struct segment_reader **out, struct store_reader *reader,
                         struct ratio time_base, int64_t base, struct err *err);
 void segment_reader_free(struct segment_reader *reader);
 AUTO_DEFINE(segment_reader, struct segment_reader *, segment_reader_free)
 int segment_reader_read(struct segment_reader *reader, struct media_packet **out, struct err *err);
 void segment_reader_extradata_sha256(const struct segment_reader *reader, char hex[HASH_HEX_SIZE]);
+/* Of the whole file, of the same read as the packets; at most once, after the last packet. */
+int segment_reader_sha256(struct segment_reader *reader, char hex[HASH_HEX_SIZE], struct err *err);
 /* For other files of this room: the AVCodecParameters (borrowed), as void. */
 void *segment_reader_parameters(struct segment_reader *reader);
 #endif
