@@ -19,6 +19,7 @@
 #define PAUSE_MS      500
 #define PAUSE_MAX_MS  20000
 #define NAP_MS        50
+#define AFTER_MAX_S   60
 #define TEXT_MAX      320
 
 struct https_reader {
@@ -29,6 +30,7 @@ struct https_reader {
     char etag[160];          /* strong, or "" */
     char modified[80];       /* as the server writes it, or "" */
     struct ahead *ahead;     /* owned; NULL before the first answer */
+    int64_t after_ms;        /* the last refusal asked for so long a pause */
 };
 
 struct range {
@@ -144,6 +146,15 @@ static int refuse(const struct https_reader *reader, int status, struct err *err
     return fail(reader, err, again ? ERR_DEPENDENCY : absent ? ERR_NOT_FOUND : ERR_CONFIG, why);
 }
 
+/* Seconds, as busy servers ask for; a date is not worth the trouble. */
+static int64_t told_to_wait_ms(const struct http_response *response)
+{
+    char text[TEXT_MAX];
+    unsigned long s = strtoul(header(response, "retry-after", text), NULL, 10);
+
+    return (int64_t)(s < AFTER_MAX_S ? s : AFTER_MAX_S) * 1000;
+}
+
 /* One request, to where the last one ended. */
 static int ask(struct https_reader *reader, struct range *range, struct http_response *response,
                struct err *err)
@@ -198,6 +209,7 @@ static int once(struct https_reader *reader, struct range *range, struct err *er
         err->code = ERR_DEPENDENCY;
         return -1;
     }
+    reader->after_ms = told_to_wait_ms(&response);
     return refuse(reader, response.status, err);
 }
 
@@ -217,8 +229,9 @@ static int fetch(void *ctx, uint64_t offset, void *out, size_t len, size_t *got,
             continue;
         if (err->code != ERR_DEPENDENCY || ++attempt == ATTEMPTS)
             return -1;
-        if (wait_ms(pause_ms(attempt), err) < 0)
+        if (wait_ms(pause_ms(attempt) + reader->after_ms, err) < 0)
             return -1;
+        reader->after_ms = 0;
     }
     *got = range.got;
     return 0;

@@ -15,10 +15,14 @@ struct s3_reader {
     char etag[S3_ETAG_SIZE];
 };
 
+/* A film that is another by now is not the film that was asked for. What the job keeps in its work
+ * store is only ever removed or replaced by the job itself: another attempt knows better. */
 static int fail(const struct s3_reader *reader, struct err *err)
 {
+    enum err_code code = reader->access->role == STORE_WORK ? ERR_DEPENDENCY : ERR_INPUT;
+
     if (err->code == ERR_CONFLICT || err->code == ERR_NOT_FOUND)
-        return err_set(err, ERR_INPUT, "%s: s3://%s/%s %s while it was being read", reader->what,
+        return err_set(err, code, "%s: s3://%s/%s %s while it was being read", reader->what,
                        reader->access->bucket, reader->key,
                        err->code == ERR_CONFLICT ? "was replaced" : "was removed");
     return err_wrap(err, "%s", reader->what);
