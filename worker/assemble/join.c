@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "worker/assemble/join.h"
 
+#include "common/clock.h"
 #include "common/failpoint.h"
+#include "common/log.h"
 #include "common/mem.h"
 #include "worker/assemble/dts.h"
 #include "worker/assemble/joints.h"
@@ -368,7 +370,7 @@ static int read_all(struct join *join, struct media_readback *readback, struct e
 }
 
 static int verify(struct join *join, struct store_writer *writer, struct done *done,
-                  struct err *err)
+                  int64_t *decode_us, struct err *err)
 {
     AUTO(media_readback) struct media_readback *readback = NULL;
     struct media_output_times wrote = media_output_times(join->output), found;
@@ -393,6 +395,7 @@ static int verify(struct join *join, struct store_writer *writer, struct done *d
         media_readback_sha256(readback, done->sha256, err) < 0)
         return -1;
     report(join, 0, true);
+    *decode_us = media_readback_decode_us(readback);
     done->bytes = store_writer_size(writer);
     done->frames = found.packets;
     return 0;
@@ -411,6 +414,7 @@ static int try_once(struct store_writer **out, struct done *done, const struct j
     AUTO(store_writer) struct store_writer *writer = NULL;
     AUTO(join) struct join *join = NULL;
     const struct job_spec *spec = opts->job->spec;
+    int64_t started_us = clock_mono_us(), joined_us, decode_us;
 
     if (store_writer_open_uri(&writer, spec->output_uri, spec->overwrite, err) < 0 ||
         join_open(&join, opts, err) < 0)
@@ -421,10 +425,15 @@ static int try_once(struct store_writer **out, struct done *done, const struct j
         *outgrown = join->output && media_output_outgrown(join->output);
         return -1;
     }
+    joined_us = clock_mono_us();
     if (opts->job->report)
         report_step(opts->job->report, "verify");
-    if (verify(join, writer, done, err) < 0)
+    if (verify(join, writer, done, &decode_us, err) < 0)
         return err_wrap(err, "verifying");
+    log_info("joined in %" PRId64 " ms, read back in %" PRId64 " ms, %" PRId64
+             " of them decoding the joints",
+             (joined_us - started_us) / 1000, (clock_mono_us() - joined_us) / 1000,
+             decode_us / 1000);
     done->duration_ms = film_ms(&opts->plan->video);
     *out = TAKE(writer);
     return 0;

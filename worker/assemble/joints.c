@@ -4,7 +4,7 @@
 #include "common/mem.h"
 
 struct joints {
-    struct media_window *windows; /* owned; room for one a segment */
+    struct media_window *windows; /* owned; room for two a segment */
     size_t count;
     int64_t packets, last_key, joint; /* joint: packet of the last one, -1 before the first */
     bool open;                        /* the last window still grows */
@@ -14,7 +14,7 @@ struct joints *joints_new(uint32_t segments)
 {
     struct joints *joints = xcalloc(1, sizeof(*joints));
 
-    joints->windows = xcalloc(segments ? segments : 1, sizeof(*joints->windows));
+    joints->windows = xcalloc(2 * (size_t)segments + 1, sizeof(*joints->windows));
     return joints;
 }
 
@@ -28,19 +28,21 @@ void joints_free(struct joints *joints)
 
 static void open_window(struct joints *joints)
 {
-    int64_t first = joints->last_key;
+    int64_t first = joints->last_key, joint = joints->packets;
+    int64_t lead = joint - first < JOINT_LEAD ? joint : first + JOINT_LEAD;
     struct media_window *last = joints->count ? &joints->windows[joints->count - 1] : NULL;
 
-    joints->joint = joints->packets;
-    if (joints->packets - first > JOINT_LEAD_MAX)
-        first = joints->packets;
-    if (last && first < last->first + last->count) { /* they meet: one window */
-        last->count = joints->packets - last->first;
-        joints->open = true;
-        return;
-    }
-    joints->windows[joints->count++] = (struct media_window){ first, joints->packets - first };
+    joints->joint = joint;
     joints->open = true;
+    if (last && first < last->first + last->count) { /* the group is being decoded already */
+        if (last->first + last->count < lead)
+            last->count = lead - last->first;
+    } else {
+        last = &joints->windows[joints->count++];
+        *last = (struct media_window){ first, lead - first, false };
+    }
+    if (last->first + last->count < joint)
+        joints->windows[joints->count++] = (struct media_window){ joint, 0, true };
 }
 
 void joints_packet(struct joints *joints, bool key, bool starts)

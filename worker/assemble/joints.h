@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * joints.h - which packets are decoded to see that the decoder runs through every joint: from the
- * last keyframe before it to a few frames after it. Told of the packets as they are written. Pure.
+ * joints.h - which packets are decoded to see that the decoder runs through every joint: the first
+ * ones of the group of pictures that ends there, then a few behind the joint, by one decoder. What
+ * lies between is left out: a segment starts with a keyframe that refers to nothing before it, so
+ * all that comes from there is a decoder that is at work; and convert has decoded every frame.
+ * Told of the packets as they are written. Pure.
  */
 #ifndef WORKER_ASSEMBLE_JOINTS_H
 #define WORKER_ASSEMBLE_JOINTS_H
 
 #include "worker/media/readback.h"
 
-#define JOINT_LEAD_MAX 300 /* packets; a longer group of pictures is not decoded once more */
-#define JOINT_TAIL     8   /* packets after the joint */
+#define JOINT_LEAD 8 /* packets of the group before the joint */
+#define JOINT_TAIL 8 /* packets after the joint */
 
 struct joints;
 

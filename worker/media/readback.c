@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "worker/media/readback.h"
 
+#include "common/clock.h"
 #include "common/mem.h"
 #include "worker/media/feed.h"
 #include "worker/media/output_parts.h"
@@ -15,8 +16,10 @@ struct media_readback {
     AVFrame *frame;           /* owned */
     AVCodecContext *decoder;  /* owned; of the window that is open, or NULL */
     size_t window;            /* the one that is open or comes next */
-    int64_t frames, last_pts; /* of the open window */
-    int64_t last_dts;         /* AV_NOPTS_VALUE before the first */
+    int64_t sent;             /* packets, to this decoder */
+    int64_t frames, last_pts; /* of this decoder */
+    int64_t decode_us;
+    int64_t last_dts; /* AV_NOPTS_VALUE before the first */
     int64_t packets[PLAN_MAX_STREAMS + 4];
     struct media_output_times times;
 };
@@ -101,7 +104,7 @@ static int open_decoder(struct media_readback *readback, struct err *err)
     readback->decoder->thread_count = 0;
     if (rc >= 0)
         rc = avcodec_open2(readback->decoder, codec, NULL);
-    readback->frames = 0;
+    readback->sent = readback->frames = 0;
     readback->last_pts = INT64_MIN;
     return rc < 0 ? media_av_fail(err, ERR_INTERNAL, rc, "opening the decoder") : 0;
 }
@@ -124,7 +127,7 @@ static int check_frame(struct media_readback *readback, struct err *err)
     return 0;
 }
 
-static int decode(struct media_readback *readback, const AVPacket *packet, struct err *err)
+static int decode_one(struct media_readback *readback, const AVPacket *packet, struct err *err)
 {
     int rc = avcodec_send_packet(readback->decoder, packet);
 
@@ -138,35 +141,47 @@ static int decode(struct media_readback *readback, const AVPacket *packet, struc
     }
     if (rc != AVERROR(EAGAIN) && rc != AVERROR_EOF)
         return media_av_fail(err, ERR_INTERNAL, rc, "does not decode");
+    readback->sent += packet ? 1 : 0;
     return 0;
 }
 
-static int close_window(struct media_readback *readback, struct err *err)
+static int decode(struct media_readback *readback, const AVPacket *packet, struct err *err)
 {
-    const struct media_window *window = &readback->opts.windows[readback->window];
+    int64_t started_us = clock_mono_us();
+    int rc = decode_one(readback, packet, err);
+
+    readback->decode_us += clock_mono_us() - started_us;
+    return rc;
+}
+
+static int close_decoder(struct media_readback *readback, struct err *err)
+{
     int rc = decode(readback, NULL, err);
 
     avcodec_free_context(&readback->decoder);
     if (rc < 0)
         return -1;
-    if (readback->frames != window->count)
-        return err_set(err, ERR_INTERNAL, "%lld packets gave %lld frames", (long long)window->count,
-                       (long long)readback->frames);
-    readback->window++;
+    if (readback->frames != readback->sent)
+        return err_set(err, ERR_INTERNAL, "%lld packets gave %lld frames",
+                       (long long)readback->sent, (long long)readback->frames);
     return 0;
 }
 
 static int step_window(struct media_readback *readback, int64_t index, struct err *err)
 {
     const struct media_window *window = &readback->opts.windows[readback->window];
+    const struct media_window *end = readback->opts.windows + readback->opts.window_count;
 
-    if (readback->window == readback->opts.window_count || index < window->first)
+    if (window == end || index < window->first)
         return 0;
-    if (index == window->first && open_decoder(readback, err) < 0)
+    if (index == window->first && !window->goes_on && open_decoder(readback, err) < 0)
         return -1;
     if (decode(readback, readback->packet, err) < 0)
         return -1;
-    return index == window->first + window->count - 1 ? close_window(readback, err) : 0;
+    if (index < window->first + window->count - 1)
+        return 0;
+    readback->window++;
+    return window + 1 < end && window[1].goes_on ? 0 : close_decoder(readback, err);
 }
 
 static int check_times(struct media_readback *readback, struct err *err)
@@ -217,6 +232,11 @@ int media_readback_step(struct media_readback *readback, int64_t *bytes, struct 
     }
     av_packet_unref(packet);
     return rc;
+}
+
+int64_t media_readback_decode_us(const struct media_readback *readback)
+{
+    return readback->decode_us;
 }
 
 struct media_output_times media_readback_times(const struct media_readback *readback)

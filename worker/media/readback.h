@@ -15,6 +15,7 @@ struct media_readback;
  * is a keyframe; every packet must give a frame. */
 struct media_window {
     int64_t first, count;
+    bool goes_on; /* by the decoder of the window before */
 };
 
 struct media_readback_opts {
@@ -31,6 +32,8 @@ void media_readback_free(struct media_readback *readback);
 AUTO_DEFINE(media_readback, struct media_readback *, media_readback_free)
 /* One packet further; *bytes is its size, or -1 at the end. ERR_INTERNAL says what is wrong. */
 int media_readback_step(struct media_readback *readback, int64_t *bytes, struct err *err);
+/* So far. */
+int64_t media_readback_decode_us(const struct media_readback *readback);
 /* After the end. */
 struct media_output_times media_readback_times(const struct media_readback *readback);
 int64_t media_readback_packets(const struct media_readback *readback, int stream);
