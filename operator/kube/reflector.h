@@ -26,8 +26,8 @@ struct kube_reflector_opts {
     /* Slims an object in place before it is stored (managedFields are gone already); may be NULL.
      */
     void (*keep)(void *ctx, cJSON *object);
-    /* The cache has changed; object is borrowed from the cache (or, deleted, dies on return). In a
-     * relist the differences come. A same name with another uid comes as DELETED and ADDED. */
+    /* The cache has changed; object is borrowed for the call. In a relist the differences come. A
+     * same name with another uid comes as DELETED and ADDED. It may look, put and close. */
     void (*changed)(void *ctx, enum kube_event event, const cJSON *object);
     void (*synced)(void *ctx); /* once: the first list is complete */
     /* For metrics; may be NULL: reason is "expired", "network", "server", "short", "end". */
@@ -41,10 +41,11 @@ int kube_reflector_open(struct kube_reflector **out, const struct kube_reflector
 void kube_reflector_close(struct kube_reflector *reflector); /* no callback comes; NULL is fine */
 
 bool kube_reflector_is_synced(const struct kube_reflector *reflector);
-/* Borrowed until the loop runs again; NULL when absent. */
+/* Made from the stored text, so not for loops over thousands; borrowed until the loop runs again,
+ * whatever becomes of the object. NULL when absent. */
 const cJSON *kube_reflector_get(const struct kube_reflector *reflector, const char *space,
                                 const char *name);
-/* Every object; each must not change the cache. */
+/* Every object, borrowed for the call of each; what is put meanwhile may be left out. */
 void kube_reflector_each(const struct kube_reflector *reflector,
                          void (*each)(void *ctx, const cJSON *object), void *ctx);
 size_t kube_reflector_count(const struct kube_reflector *reflector);
@@ -53,6 +54,7 @@ const char *kube_reflector_version(const struct kube_reflector *reflector);
 int64_t kube_reflector_heard_us(
     const struct kube_reflector *reflector); /* mono; last sign of life */
 /* An answer to our own write: taken into the cache if it is newer, so that no decision is made on
- * less than our last write. Tells changed(). A deleted object is not taken back. */
+ * less than our last write. Tells changed(). A deleted object is not taken back: neither one whose
+ * end was seen, nor one that is older than the cache and not in it. */
 void kube_reflector_put(struct kube_reflector *reflector, const cJSON *object);
 #endif
