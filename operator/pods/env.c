@@ -131,7 +131,11 @@ static void add_cluster(cJSON *env, const struct pods_cluster *cluster)
 /* NVDEC and NVENC are left out by the NVIDIA runtime unless they are asked for. */
 static void add_gpu(cJSON *env, const cJSON *job, enum stage stage)
 {
-    if (stage == STAGE_CONVERT && resources_gpus(json_path(job, "spec.resources.gpu")) > 0)
+    const cJSON *limits = json_path(job, "spec.resources.limits");
+    bool asked =
+        resources_gpus(json_path(job, "spec.resources.gpu")) > 0 || json_has(limits, RESOURCES_GPU);
+
+    if (stage == STAGE_CONVERT && asked)
         add(env, "NVIDIA_DRIVER_CAPABILITIES", "compute,video,utility");
 }
 

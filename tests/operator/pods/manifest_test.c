@@ -349,6 +349,37 @@ static void each_stage_has_its_own_keys(void **state)
     }
 }
 
+static void only_who_has_a_gpu_asks_its_driver(void **state)
+{
+    static const struct row {
+        const char *resources;
+        enum stage stage;
+        bool want;
+    } rows[] = {
+        { "{\"gpu\":{}}", STAGE_CONVERT, true },
+        { "{\"gpu\":{\"count\":2}}", STAGE_CONVERT, true },
+        { "{\"gpu\":{\"count\":0}}", STAGE_CONVERT, false },
+        { "{\"limits\":{\"nvidia.com/gpu\":\"1\"}}", STAGE_CONVERT, true },
+        { "{\"limits\":{\"cpu\":\"1\"}}", STAGE_CONVERT, false },
+        { "{\"gpu\":{}}", STAGE_ASSEMBLE, false },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        const struct action action = { .id = { .stage = rows[i].stage } };
+        AUTO(cJSON) cJSON *job = job_of(bare);
+        struct pods_context context = context_of(job);
+        AUTO(cJSON) cJSON *pod = NULL;
+        AUTO_FREE char *text = NULL;
+
+        context.cluster = &cluster;
+        json_path_set(job, "spec.resources", cJSON_Parse(rows[i].resources));
+        pod = pods_manifest(&context, &action);
+        text = json_print(json_path(pod, "spec.containers[0].env"));
+        CHECK_INT(rows[i].resources, strstr(text, "compute,video,utility") != NULL, rows[i].want);
+    }
+}
+
 static void who_cleans_is_nobodys_child(void **state)
 {
     AUTO(cJSON) cJSON *job = job_of(claims);
@@ -556,6 +587,7 @@ int main(void)
         cmocka_unit_test(a_manifest_is_read_back),
         cmocka_unit_test(without_tracking_only_the_token_is_there),
         cmocka_unit_test(each_stage_has_its_own_keys),
+        cmocka_unit_test(only_who_has_a_gpu_asks_its_driver),
         cmocka_unit_test(who_cleans_is_nobodys_child),
         cmocka_unit_test(a_claim_is_mounted_once_and_written_where_it_must),
         cmocka_unit_test(scratch_follows_the_plan),
