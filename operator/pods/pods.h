@@ -64,6 +64,10 @@ struct status_extra {
     double progress;    /* of the film, 0..1, finer than by segments; below 0: not known */
     int64_t eta_ms;     /* until the end; below 0: not known */
 };
+/* progress and eta_ms by the pace of all time active so far; frames: done in segments that are not
+ * done, by their heartbeats. eta only while Converting, once there is a pace to speak of. */
+void status_estimate(struct status_extra *extra, const struct job_status *status, int64_t frames,
+                     int64_t now_ms);
 /* Puts observedGeneration (in the conditions too), progress and eta ("4m10s") into what
  * status_to_json made. */
 void status_put_extra(cJSON *json, const struct status_extra *extra);

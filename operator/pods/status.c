@@ -10,7 +10,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#define UNIX_MS_MAX INT64_C(253402300799999)
+#define PACE_AFTER_MS   5000
+#define PACE_AFTER_PART 0.005
+#define UNIX_MS_MAX     INT64_C(253402300799999)
 
 /* RFC 3339 as metav1.MicroTime, to the millisecond: decide's answers must survive a restart. */
 static void add_time(cJSON *object, const char *key, int64_t unix_ms)
@@ -300,6 +302,23 @@ static void eta_format(char *out, size_t size, int64_t ms)
         (void)snprintf(out, size, "%" PRId64 "m%" PRId64 "s", s / 60, s % 60);
     else
         (void)snprintf(out, size, "%" PRId64 "s", s);
+}
+
+void status_estimate(struct status_extra *extra, const struct job_status *status, int64_t frames,
+                     int64_t now_ms)
+{
+    int64_t active_ms = now_ms - status->start_ms - status->suspended_ms;
+    double part;
+
+    extra->progress = extra->eta_ms = -1;
+    if (!status->planned || status->plan.frames <= 0)
+        return;
+    part = (double)ranges_count(status->completed, status->plan.segments) / status->plan.segments +
+           (double)(frames > 0 ? frames : 0) / (double)status->plan.frames;
+    extra->progress = part < 1 ? part : 1;
+    if (status->phase != PHASE_CONVERTING || active_ms < PACE_AFTER_MS || part < PACE_AFTER_PART)
+        return;
+    extra->eta_ms = (int64_t)((double)active_ms * (1 - extra->progress) / extra->progress);
 }
 
 static void put_generation(cJSON *json, int64_t generation)

@@ -344,6 +344,57 @@ static void the_writer_adds_what_it_knows(void **state)
     job_status_clear(&status);
 }
 
+static void the_pace_so_far_tells_the_rest(void **state)
+{
+    static const struct {
+        const char *name;
+        enum phase phase;
+        uint32_t done;
+        int64_t frames, active_ms, suspended_ms;
+        double progress;
+        int64_t eta_ms;
+    } rows[] = {
+        { "nothing yet", PHASE_CONVERTING, 0, 0, 60000, 0, 0, -1 },
+        { "half", PHASE_CONVERTING, 5, 0, 60000, 0, 0.5, 60000 },
+        { "half of half a segment", PHASE_CONVERTING, 4, 100, 60000, 0, 0.5, 60000 },
+        { "a break does not count", PHASE_CONVERTING, 5, 0, 60000, 9000000, 0.5, 60000 },
+        { "too soon to say", PHASE_CONVERTING, 5, 0, 4999, 0, 0.5, -1 },
+        { "all but the joining", PHASE_ASSEMBLING, 10, 0, 60000, 0, 1, -1 },
+        { "suspended", PHASE_SUSPENDED, 5, 0, 60000, 0, 0.5, -1 },
+        { "heartbeats that say too much", PHASE_CONVERTING, 9, 5000, 60000, 0, 1, 0 },
+        { "or nonsense", PHASE_CONVERTING, 5, -7, 60000, 0, 0.5, 60000 },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct job_status status = { .phase = rows[i].phase,
+                                     .start_ms = T0,
+                                     .suspended_ms = rows[i].suspended_ms };
+        struct status_extra extra = { .generation = 9 };
+
+        plan_put(&status, 10);
+        status.plan.frames = 1000;
+        memset(status.completed, 1, rows[i].done);
+        status_estimate(&extra, &status, rows[i].frames,
+                        T0 + rows[i].suspended_ms + rows[i].active_ms);
+        CHECK_INT(rows[i].name, (int64_t)(extra.progress * 1000 + 0.5),
+                  (int64_t)(rows[i].progress * 1000 + 0.5));
+        CHECK_INT(rows[i].name, extra.eta_ms, rows[i].eta_ms);
+        CHECK_INT(rows[i].name, extra.generation, 9);
+        job_status_clear(&status);
+    }
+}
+
+static void without_a_plan_nothing_is_estimated(void **state)
+{
+    struct job_status status = { .phase = PHASE_PLANNING, .start_ms = T0 };
+    struct status_extra extra = { .generation = 0 };
+
+    (void)state;
+    status_estimate(&extra, &status, 0, T0 + 60000);
+    assert_true(extra.progress < 0 && extra.eta_ms < 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -357,6 +408,8 @@ int main(void)
         cmocka_unit_test(people_see_how_far_it_is),
         cmocka_unit_test(the_writer_adds_what_it_knows),
         cmocka_unit_test(the_phase_is_a_condition_too),
+        cmocka_unit_test(the_pace_so_far_tells_the_rest),
+        cmocka_unit_test(without_a_plan_nothing_is_estimated),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
