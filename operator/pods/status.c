@@ -310,7 +310,8 @@ void status_estimate(struct status_extra *extra, const struct job_status *status
     int64_t active_ms = now_ms - status->start_ms - status->suspended_ms;
     double part;
 
-    extra->progress = extra->eta_ms = -1;
+    extra->progress = -1;
+    extra->eta_ms = -1;
     if (!status->planned || status->plan.frames <= 0)
         return;
     part = (double)ranges_count(status->completed, status->plan.segments) / status->plan.segments +
