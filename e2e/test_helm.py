@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: Apache-2.0
+"""helm test, no request refused to the operator, and an uninstall after which nothing hangs. Runs after test_first."""
+import yaml
+
+import rig
+from test_first import submit, fetch_and_check
+
+ACCOUNT = "system:serviceaccount:%s:%s" % (rig.SYSTEM, rig.RELEASE)
+
+
+def test_helm_test(operator):
+    done = operator.helm("test", rig.RELEASE, "-n", rig.SYSTEM, "--timeout", "180s", check=False)
+    assert done.returncode == 0, done.stdout + done.stderr + operator.kubectl(
+        "logs", "-n", rig.SYSTEM, rig.RELEASE + "-test", check=False)
+
+
+def test_rights_are_enough_and_few(operator):
+    """From the audit log: nothing was refused, and no right was given that no test needed."""
+    asked, refused = set(), []
+    for entry in operator.audit():
+        if entry["user"]["username"] != ACCOUNT or "objectRef" not in entry:
+            continue
+        ref = entry["objectRef"]
+        resource = ref.get("resource", "") + ("/" + ref["subresource"] if ref.get("subresource") else "")
+        asked.add((ref.get("apiGroup", ""), resource, entry["verb"]))
+        if entry.get("responseStatus", {}).get("code") == 403:
+            refused.append((entry["verb"], resource, entry["responseStatus"].get("message", "")))
+    assert asked, "the operator asked nothing"
+    assert not refused
+    given = set()
+    rules = operator.get("clusterrole", rig.RELEASE)["rules"]
+    for rule in rules:
+        given |= {(group, resource, verb) for group in rule["apiGroups"] for resource in rule["resources"]
+                  for verb in rule["verbs"]}
+    # Seldom, or checked by admission and not a request: blockOwnerDeletion, claims, namespaces, a repeated event.
+    seldom = {("stereojob.io", "stereojobs/finalizers", "update"), ("", "persistentvolumeclaims", "get"),
+              ("", "namespaces", "get"), ("events.k8s.io", "events", "patch"), ("", "pods", "get"),
+              ("stereojob.io", "stereojobs", "get")}
+    assert not given - asked - seldom
+
+
+def test_uninstall_and_install_again(operator, space, bucket, film, tmp_path):
+    """A job under way outlives its operator: no finalizer is left, and the next operator finishes it."""
+    name = submit(space, bucket, film, seconds=0.5, parallelism=1)
+    rig.until("a segment is done", lambda: space.status(name).get("completed", 0) >= 1, 90, every_s=0.2)
+    operator.helm("uninstall", rig.RELEASE, "-n", rig.SYSTEM, "--wait", "--timeout", "150s")
+    for kind in ("stereojobs", "pods"):
+        left = [item["metadata"]["name"] for item in operator.get(kind, "-A")["items"]
+                if any(f.startswith("stereojob.io/") for f in item["metadata"].get("finalizers", []))]
+        assert not left, "%s with our finalizer: %s" % (kind, left)
+    operator.install()
+    space.wait(name, "Completed")
+    fetch_and_check(space, bucket, film, tmp_path)
+
+
+def test_examples_are_valid(operator):
+    for path in sorted((rig.ROOT / "examples").glob("*.yaml")):
+        if yaml.safe_load(path.read_text(encoding="utf-8"))["spec"]["source"]["uri"].startswith(("s3:", "pvc:")):
+            operator.kubectl("apply", "--dry-run=server", "--validate=strict", "-n", "default", "-f", str(path))
