@@ -2,7 +2,9 @@
  *
  * lease.h - leader election by a coordination.k8s.io/v1 Lease: 15 s lease, 10 s renew deadline, 2 s
  * retry with jitter 1.2; expiry by our own monotonic clock since the record last changed; renewals
- * by PUT with the version seen. Loop thread only.
+ * by PUT with the version seen; a request that is not answered in half the renew deadline is
+ * cancelled. Once lost or released it asks for nothing any more. Callbacks come from the loop and
+ * may release or close. Loop thread only.
  */
 #ifndef OPERATOR_KUBE_LEASE_H
 #define OPERATOR_KUBE_LEASE_H
@@ -27,6 +29,8 @@ struct kube_lease_opts {
     void *ctx;
 };
 int kube_lease_open(struct kube_lease **out, const struct kube_lease_opts *opts, struct err *err);
+/* Held, and renewed within renew_ms: false before lost() comes, should the loop have stood still.
+ */
 bool kube_lease_is_held(const struct kube_lease *lease);
 /* mono us of the last renewal; for the liveness check */
 int64_t kube_lease_renewed_us(const struct kube_lease *lease);
