@@ -48,7 +48,8 @@ struct core {
     uint32_t tries; /* of the same version, by a server that answers */
     int64_t heard_us;
     bool odd_told;
-    char *query; /* owned; of the todo */
+    int failure_told; /* its code and one; 0: none since all was well */
+    char *query;      /* owned; of the todo */
 };
 
 /* --- life --- */
@@ -248,6 +249,21 @@ static void tell_reconnected(const struct core *core, const char *reason, bool r
         core->user.reconnected(core->user.ctx, reason, relist);
 }
 
+/* There is nobody to return it to. Once, until it is another or all was well in between. */
+static void tell_failure(struct core *core, const struct kube_status *status)
+{
+    const char *message = *status->message ? status->message : status->reason;
+
+    if (core->failure_told == status->code + 1)
+        return;
+    core->failure_told = status->code + 1;
+    if (status->code)
+        log_warn("%s: the API server says %d: %s", core->user.resource.plural, status->code,
+                 message);
+    else
+        log_warn("%s: no answer of the API server: %s", core->user.resource.plural, message);
+}
+
 static bool is_gone(const struct kube_status *status)
 {
     return status->code == 410 || strcmp(status->reason, "Expired") == 0 ||
@@ -291,6 +307,7 @@ static void watch_failed(struct core *core, int64_t now_us, const struct kube_st
         relist(core, now_us, status, reason_of(status));
         return;
     }
+    tell_failure(core, status);
     if (status->code && !is_busy(status) && ++core->tries >= SAME_VERSION_TRIES) {
         relist(core, now_us, status, reason_of(status));
         return;
@@ -310,8 +327,10 @@ static void stream_failed(struct core *core, int64_t now_us, const struct kube_s
         core->no_streaming = true;
         core->phase = PHASE_PAGES;
         return; /* no failure, and no reason to wait */
-    } else if (core->lines || (status->code && !is_busy(status))) {
-        core->phase = PHASE_PAGES;
+    } else {
+        tell_failure(core, status);
+        if (core->lines || (status->code && !is_busy(status)))
+            core->phase = PHASE_PAGES;
     }
     back_off(core, now_us, status->retry_after_s);
     tell_reconnected(core, reason_of(status), true);
@@ -378,6 +397,7 @@ static void list_failed(struct core *core, int64_t now_us, const struct kube_sta
             return; /* at once: the newest list needs no version */
         }
     }
+    tell_failure(core, status);
     back_off(core, now_us, status->retry_after_s);
     tell_reconnected(core, reason_of(status), true);
 }
@@ -402,6 +422,7 @@ static void watch_begin(struct core *core)
     core->phase = PHASE_WATCH;
     core->version_lost = false;
     core->tries = 0;
+    core->failure_told = 0;
 }
 
 static void list_complete(struct core *core, int64_t now_us)
@@ -425,7 +446,7 @@ static bool is_list(const struct core *core, const cJSON *doc)
 void core_listed(struct core *core, int64_t now_us, const struct kube_status *status,
                  const cJSON *doc)
 {
-    static const struct kube_status odd = { .code = 200, .reason = "NotAList" };
+    static const struct kube_status odd = { .code = 200, .reason = "what is no list" };
     const cJSON *metadata = item_at(doc, "metadata");
     const char *next = text_at(metadata, "continue");
 
@@ -496,6 +517,7 @@ static void take_bookmark(struct core *core, int64_t now_us, const cJSON *object
         return;
     if (core->phase == PHASE_WATCH) {
         core->tries = 0;
+        core->failure_told = 0;
         cache_set_version(&core->cache, version);
     } else if (strcmp(text_at(annotations, "k8s.io/initial-events-end"), "true") == 0) {
         watch_begin(core); /* on the same stream */
@@ -513,6 +535,7 @@ static void take_event(struct core *core, int64_t now_us, enum kube_event event,
         return;
     }
     core->tries = 0;
+    core->failure_told = 0;
     /* Before anybody is told: whoever is told may ask how far we are. */
     if (*version)
         cache_set_version(&core->cache, version);
@@ -556,7 +579,7 @@ static bool take_line(struct core *core, int64_t now_us, const char *type, cJSON
 
 bool core_line(struct core *core, int64_t now_us, const char *text, size_t len)
 {
-    static const struct kube_status broken = { .code = 200, .reason = "NotAnEvent" };
+    static const struct kube_status broken = { .code = 200, .reason = "a line that is no event" };
     AUTO(cJSON) cJSON *doc = NULL;
     struct err err;
 

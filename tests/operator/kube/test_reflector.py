@@ -137,8 +137,10 @@ class Reflector:
             json.dump({"current-context": "a", "clusters": [{"name": "c", "cluster": {
                 "server": "http://127.0.0.1:%d" % server.port}}], "users": [{"name": "u", "user": {"token": "t"}}],
                 "contexts": [{"name": "a", "context": {"cluster": "c", "user": "u"}}]}, file)
-        self.process = subprocess.Popen([PROGRAM, path, "", "v1", "pods", "Pod", "n", str(watch_min_s), *options],
-                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1)
+        with open(os.path.join(self.folder.name, "log"), "wb") as log:
+            self.process = subprocess.Popen(
+                [PROGRAM, path, "", "v1", "pods", "Pod", "n", str(watch_min_s), *options],
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True, bufsize=1)
         self.lines = queue.Queue()
         threading.Thread(target=self._read, daemon=True).start()
 
@@ -170,9 +172,15 @@ class Reflector:
             doc = json.loads(line[4:])
             found[doc["metadata"]["name"]] = doc
 
+    def log(self):
+        with open(os.path.join(self.folder.name, "log"), encoding="utf-8") as file:
+            return file.read()
+
     def close(self):
         self.process.stdin.close()
         code = self.process.wait(WAIT_S)
+        if code:
+            print(self.log())
         self.process.stdout.close()
         self.folder.cleanup()
         return code
@@ -364,6 +372,18 @@ class ReflectorTest(unittest.TestCase):
         self.assertEqual(self.reflector.take(), ["DELETED n/a 13"])
         self.reflector.process.stdin.write("put %s\n" % json.dumps(pod("a", 12)))
         self.assertEqual(self.reflector.take(), ["END"])
+
+    def test_what_is_wrong_is_said_once(self):
+        self.reflector = Reflector(self.server, 300, "pages")
+        for _ in range(2):
+            self.server.take().answer(403, dict(status(403, "Forbidden"), message="pods is forbidden: User x"))
+            self.assertEqual(self.reflector.take(), ["RELIST server"])
+        self.server.take().answer(200, pods(10))
+        self.assertEqual(self.reflector.take(), ["SYNCED 0"])
+        self.watch(10).cut()
+        self.assertEqual(self.reflector.take(), ["AGAIN network"])
+        self.assertEqual(self.reflector.log().count("pods: the API server says 403: pods is forbidden: User x"), 1)
+        self.assertEqual(self.reflector.log().count("pods: no answer of the API server: "), 1)
 
     def test_close_beside_a_client_that_lives(self):
         watch = self.watching()
