@@ -44,6 +44,10 @@ def test_s3_example(space, bucket, film, tmp_path):
     assert job["status"]["completedIndexes"] == "0-2"
     assert job["status"]["progress"] == "100%"
     assert job["status"]["failedPods"] == 0
+    reasons = {event["reason"] for event in space.node.get("events", "-n", space.name)["items"]
+               if event["involvedObject"]["kind"] == "StereoJob"}
+    assert "Completed" in reasons
+    assert "Degraded" not in reasons  # Redis was there and its users may what they need
     fetch_and_check(space, bucket, film, tmp_path)
 
 
