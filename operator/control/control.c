@@ -136,6 +136,8 @@ void job_end(struct job *job, int rc, int64_t wake_ms, const struct err *err)
     int64_t now_ms = clock_unix_ms();
 
     job->under_way = false;
+    log_debug("%s: %s, %lld ms", job->key, rc < 0 ? err->msg : "passed",
+              (long long)(clock_mono_us() - job->begun_us) / 1000);
     if (opts->passed)
         opts->passed(opts->ctx, rc, rc < 0 ? err->code : ERR_NONE,
                      (double)(clock_mono_us() - job->begun_us) / 1e6);

@@ -97,18 +97,31 @@ int track_fd(const struct track *track)
     return track->event;
 }
 
+/* Told outside of the lock: who is told takes a snapshot at once. */
 void track_news(struct track *track, void (*news)(void *ctx, const char *uid), void *ctx)
 {
-    uint64_t count;
+    char(*uids)[NAME_UID_SIZE] = NULL;
+    size_t count = 0, cap = 0;
+    uint64_t signals;
 
     pthread_mutex_lock(&track->lock);
-    (void)!read(track->event, &count, sizeof(count));
+    (void)!read(track->event, &signals, sizeof(signals));
     for (struct track_job *job = track->jobs; job; job = job->next) {
-        if (job->news && !job->unwatched && news)
-            news(ctx, job->uid);
+        bool tell = job->news && !job->unwatched && news;
+
         job->news = false;
+        if (!tell)
+            continue;
+        if (count == cap) {
+            cap = cap ? 2 * cap : 16;
+            uids = xrealloc(uids, cap * sizeof(uids[0]));
+        }
+        memcpy(uids[count++], job->uid, sizeof(job->uid));
     }
     pthread_mutex_unlock(&track->lock);
+    for (size_t i = 0; i < count; i++)
+        news(ctx, uids[i]);
+    free(uids);
 }
 
 bool track_is_up(struct track *track)

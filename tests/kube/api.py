@@ -21,6 +21,8 @@ class ApiError(Exception):
 
 
 def _field(text, name):
+    """One value of a kubeconfig with one cluster and one user, in JSON or plain YAML."""
+    text = re.sub(r'[{},]', "\n", text).replace('"', "") if text.startswith("{") else text
     found = re.search(r"^\s*%s:\s*(\S+)\s*$" % re.escape(name), text, flags=re.M)
     return found.group(1).strip("\"'") if found else None
 
