@@ -391,6 +391,8 @@ static int verify(struct join *join, struct store_writer *writer, struct done *d
                        found.packets, wrote.packets, join->plan->video.frames);
     if (found.pts_crc != wrote.pts_crc)
         return err_set(err, ERR_INTERNAL, "the output has other frame times than were written");
+    if (found.end_crc != wrote.end_crc)
+        return err_set(err, ERR_INTERNAL, "the output's index does not lead to what was written");
     if (check_copies(join, readback, err) < 0 ||
         media_readback_sha256(readback, done->sha256, err) < 0)
         return -1;

@@ -16,6 +16,7 @@ struct media_feed {
     struct store_writer *writer; /* borrowed, or NULL; the thread's */
     struct hash *hash;           /* owned; the thread's until it is joined */
     AVIOContext *avio;           /* owned */
+    bool alone;                  /* blocks are dropped once they are hashed */
     uint8_t *blocks;             /* owned; a ring: one side fills what the other has taken */
     size_t len[BLOCKS];
     size_t at;       /* what was taken of the oldest block */
@@ -52,7 +53,7 @@ static int wait_for_room(struct media_feed *feed)
 static void hand_over(struct media_feed *feed, bool some, bool broken)
 {
     pthread_mutex_lock(&feed->lock);
-    feed->count += some;
+    feed->count += some && !feed->alone;
     feed->broken = broken;
     feed->ended = !some;
     pthread_cond_signal(&feed->moved);
@@ -157,7 +158,7 @@ void media_feed_free(struct media_feed *feed)
 }
 
 static int open_feed(struct media_feed **out, struct store_reader *reader,
-                     struct store_writer *writer, struct err *err)
+                     struct store_writer *writer, bool alone, struct err *err)
 {
     AUTO(media_feed) struct media_feed *feed = xcalloc(1, sizeof(*feed));
     uint8_t *buffer = av_malloc(AVIO_BYTES);
@@ -165,6 +166,7 @@ static int open_feed(struct media_feed **out, struct store_reader *reader,
 
     feed->reader = reader;
     feed->writer = writer;
+    feed->alone = alone;
     feed->hash = hash_new();
     feed->blocks = xmalloc((size_t)BLOCKS * BLOCK_BYTES);
     pthread_mutex_init(&feed->lock, NULL);
@@ -185,12 +187,17 @@ static int open_feed(struct media_feed **out, struct store_reader *reader,
 
 int media_feed_open_reader(struct media_feed **out, struct store_reader *reader, struct err *err)
 {
-    return open_feed(out, reader, NULL, err);
+    return open_feed(out, reader, NULL, false, err);
 }
 
 int media_feed_open_writer(struct media_feed **out, struct store_writer *writer, struct err *err)
 {
-    return open_feed(out, NULL, writer, err);
+    return open_feed(out, NULL, writer, false, err);
+}
+
+int media_feed_open_hash(struct media_feed **out, struct store_writer *writer, struct err *err)
+{
+    return open_feed(out, NULL, writer, true, err);
 }
 
 AVIOContext *media_feed_avio(const struct media_feed *feed)
@@ -198,19 +205,11 @@ AVIOContext *media_feed_avio(const struct media_feed *feed)
     return feed->avio;
 }
 
-bool media_feed_failed(const struct media_feed *feed)
+bool media_feed_failed(const struct media_feed *feed, struct err *err)
 {
-    return feed->failed;
-}
-
-int media_feed_fail(const struct media_feed *feed, struct err *err, enum err_code code, int rc,
-                    const char *what)
-{
-    if (feed->failed) {
+    if (feed->failed)
         *err = feed->err;
-        return err_wrap(err, "%s", what);
-    }
-    return media_av_fail(err, code, rc, "%s", what);
+    return feed->failed;
 }
 
 int media_feed_sha256(struct media_feed *feed, char hex[HASH_HEX_SIZE], struct err *err)
@@ -220,10 +219,8 @@ int media_feed_sha256(struct media_feed *feed, char hex[HASH_HEX_SIZE], struct e
     while (wait_for_block(feed, &block))
         take_block(feed);
     stop(feed);
-    if (feed->failed) {
-        *err = feed->err;
+    if (media_feed_failed(feed, err))
         return -1;
-    }
     hash_final(feed->hash, hex);
     return 0;
 }

@@ -15,13 +15,12 @@ struct media_feed;
  * its end, finished and not committed. */
 int media_feed_open_reader(struct media_feed **out, struct store_reader *reader, struct err *err);
 int media_feed_open_writer(struct media_feed **out, struct store_writer *writer, struct err *err);
+/* Only for its SHA-256: no block is kept for a demuxer, whatever of it is read. */
+int media_feed_open_hash(struct media_feed **out, struct store_writer *writer, struct err *err);
 void media_feed_free(struct media_feed *feed); /* stops the thread */
 AUTO_DEFINE(media_feed, struct media_feed *, media_feed_free)
 AVIOContext *media_feed_avio(const struct media_feed *feed);
-bool media_feed_failed(const struct media_feed *feed);
-/* The store's own error where there is one, else libav's words for rc. Always -1. */
-int media_feed_fail(const struct media_feed *feed, struct err *err, enum err_code code, int rc,
-                    const char *what);
+bool media_feed_failed(const struct media_feed *feed, struct err *err); /* the store's error */
 /* Brings it to the end, whatever was read before. At most once. */
 int media_feed_sha256(struct media_feed *feed, char hex[HASH_HEX_SIZE], struct err *err);
 #endif

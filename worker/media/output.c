@@ -137,7 +137,11 @@ int media_output_video(struct media_output *output, struct media_packet *packet,
     if (output_tracks_pump(output, av->dts, tb, err) < 0)
         return -1;
     output_times_note(&output->times, av->pts, av->duration);
-    return output_write(output, av, ERR_INTERNAL, err);
+    if (output_write(output, av, ERR_INTERNAL, err) < 0)
+        return -1;
+    if (output->mp4) /* it is written at once; empty samples of a text track may come before it */
+        output_times_note_end(&output->times, avio_tell(output->ctx->pb));
+    return 0;
 }
 
 int media_output_finish(struct media_output *output, struct err *err)

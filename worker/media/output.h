@@ -41,6 +41,7 @@ int64_t media_output_copied(const struct media_output *output, size_t copy);
 struct media_output_times {
     int64_t packets;
     uint32_t pts_crc;            /* CRC-32 of the pts as little-endian int64 */
+    uint32_t end_crc;            /* the same of the offsets where they end; Matroska: 0 */
     int64_t first_pts, last_end; /* smallest pts; largest pts + duration */
 };
 struct media_output_times media_output_times(const struct media_output *output);

@@ -74,6 +74,7 @@ int output_marks_tags(AVDictionary **out, const AVDictionary *in, bool mp4, bool
 
 /* output_times.c: where the film starts on the output's clock. */
 void output_times_note(struct media_output_times *times, int64_t pts, int64_t duration);
+void output_times_note_end(struct media_output_times *times, int64_t pos);
 void output_times_set_shift(struct media_output *output);
 int output_times_scale(struct ratio time_base); /* of an MP4 video track */
 int64_t output_times_shift(const struct media_output *output, AVRational tb);

@@ -19,13 +19,23 @@ int output_times_scale(struct ratio time_base)
     return (int)scale;
 }
 
-void output_times_note(struct media_output_times *times, int64_t pts, int64_t duration)
+static uint32_t crc_on(uint32_t crc, int64_t value)
 {
     uint8_t bytes[8];
 
     for (int i = 0; i < 8; i++)
-        bytes[i] = (uint8_t)((uint64_t)pts >> (8 * i));
-    times->pts_crc = hash_crc32(times->pts_crc, bytes, sizeof(bytes));
+        bytes[i] = (uint8_t)((uint64_t)value >> (8 * i));
+    return hash_crc32(crc, bytes, sizeof(bytes));
+}
+
+void output_times_note_end(struct media_output_times *times, int64_t pos)
+{
+    times->end_crc = crc_on(times->end_crc, pos);
+}
+
+void output_times_note(struct media_output_times *times, int64_t pts, int64_t duration)
+{
+    times->pts_crc = crc_on(times->pts_crc, pts);
     if (times->packets == 0 || pts < times->first_pts)
         times->first_pts = pts;
     if (times->packets == 0 || pts + duration > times->last_end)

@@ -4,13 +4,15 @@
 #include "common/clock.h"
 #include "common/mem.h"
 #include "worker/media/feed.h"
+#include "worker/media/index_io.h"
 #include "worker/media/output_parts.h"
 
 #include <string.h>
 
 struct media_readback {
     AVFormatContext *ctx;    /* owned */
-    struct media_feed *feed; /* owned; outlives ctx */
+    struct media_feed *feed; /* owned; outlives ctx: what Matroska is read by, and the hash */
+    struct index_io *index;  /* owned; outlives ctx: what MP4 is read by, or NULL */
     struct media_readback_opts opts;
     AVPacket *packet;         /* owned */
     AVFrame *frame;           /* owned */
@@ -33,7 +35,31 @@ void media_readback_free(struct media_readback *readback)
     av_frame_free(&readback->frame);
     avformat_close_input(&readback->ctx);
     media_feed_free(readback->feed);
+    index_io_free(readback->index);
     free(readback);
+}
+
+static bool failed(const struct media_readback *readback, struct err *err)
+{
+    return readback->index ? index_io_failed(readback->index, err)
+                           : media_feed_failed(readback->feed, err);
+}
+
+static int fail(const struct media_readback *readback, int rc, struct err *err)
+{
+    if (failed(readback, err))
+        return err_wrap(err, "reading the output back");
+    return media_av_fail(err, ERR_INTERNAL, rc, "the output read back");
+}
+
+/* Of an MP4 the media need not be read to see what its index says of them. */
+static int open_io(struct media_readback *readback, struct store_writer *writer, struct err *err)
+{
+    if (strcmp(readback->opts.container, "matroska") == 0)
+        return media_feed_open_writer(&readback->feed, writer, err);
+    if (index_io_open(&readback->index, writer, err) < 0)
+        return err_wrap(err, "the output read back");
+    return media_feed_open_hash(&readback->feed, writer, err);
 }
 
 static int open_ctx(struct media_readback *readback, struct err *err)
@@ -47,13 +73,12 @@ static int open_ctx(struct media_readback *readback, struct err *err)
     readback->frame = av_frame_alloc();
     if (!readback->ctx || !readback->packet || !readback->frame)
         return err_set(err, ERR_NOMEM, "no memory to read the output back");
-    readback->ctx->pb = media_feed_avio(readback->feed);
+    readback->ctx->pb =
+        readback->index ? index_io_avio(readback->index) : media_feed_avio(readback->feed);
     readback->ctx->io_open = media_io_refuse;
     readback->ctx->flags |= AVFMT_FLAG_CUSTOM_IO | AVFMT_FLAG_NOPARSE | AVFMT_FLAG_NOFILLIN;
     rc = avformat_open_input(&readback->ctx, NULL, format, NULL);
-    if (rc < 0)
-        return media_feed_fail(readback->feed, err, ERR_INTERNAL, rc, "the output read back");
-    return 0;
+    return rc < 0 ? fail(readback, rc, err) : 0;
 }
 
 static int check_video(const struct media_readback *readback, struct err *err)
@@ -80,7 +105,7 @@ int media_readback_open(struct media_readback **out, struct store_writer *writer
 
     readback->opts = *opts;
     readback->last_dts = AV_NOPTS_VALUE;
-    if (media_feed_open_writer(&readback->feed, writer, err) < 0 || open_ctx(readback, err) < 0 ||
+    if (open_io(readback, writer, err) < 0 || open_ctx(readback, err) < 0 ||
         check_video(readback, err) < 0)
         return -1;
     *out = TAKE(readback);
@@ -171,12 +196,16 @@ static int step_window(struct media_readback *readback, int64_t index, struct er
 {
     const struct media_window *window = &readback->opts.windows[readback->window];
     const struct media_window *end = readback->opts.windows + readback->opts.window_count;
+    AVPacket *packet = readback->packet;
 
     if (window == end || index < window->first)
         return 0;
+    if (readback->index &&
+        index_io_payload(readback->index, packet->pos, packet->data, (size_t)packet->size, err) < 0)
+        return -1;
     if (index == window->first && !window->goes_on && open_decoder(readback, err) < 0)
         return -1;
-    if (decode(readback, readback->packet, err) < 0)
+    if (decode(readback, packet, err) < 0)
         return -1;
     if (index < window->first + window->count - 1)
         return 0;
@@ -200,6 +229,8 @@ static int check_times(struct media_readback *readback, struct err *err)
         readback->last_dts = packet->dts;
     }
     output_times_note(&readback->times, packet->pts, packet->duration);
+    if (readback->index)
+        output_times_note_end(&readback->times, packet->pos + packet->size);
     return 0;
 }
 
@@ -210,15 +241,15 @@ int media_readback_step(struct media_readback *readback, int64_t *bytes, struct 
     int rc = av_read_frame(readback->ctx, packet);
 
     *bytes = -1;
-    if (media_feed_failed(readback->feed))
-        return media_feed_fail(readback->feed, err, ERR_DEPENDENCY, rc, "reading the output back");
+    if (failed(readback, err))
+        return err_wrap(err, "reading the output back");
     if (rc == AVERROR_EOF && readback->window == readback->opts.window_count)
         return 0;
     if (rc == AVERROR_EOF)
         return err_set(err, ERR_INTERNAL, "the output read back ends after %lld frames",
                        (long long)index);
     if (rc < 0)
-        return media_av_fail(err, ERR_INTERNAL, rc, "the output read back");
+        return fail(readback, rc, err);
     *bytes = packet->size;
     if ((unsigned)packet->stream_index < sizeof(readback->packets) / sizeof(readback->packets[0]))
         readback->packets[packet->stream_index]++;

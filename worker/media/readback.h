@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * readback.h - the output read back before it is published: every packet of every stream, the
- * video's times against what was written, and the decoder over the joints. Takes the SHA-256 of
- * the whole file by the same read. One thread (that of the read and the hash is its own).
+ * video's times and places against what was written, and the decoder over the joints. Of an MP4 or
+ * MOV only the index and the joints' packets are read for this. The SHA-256 of the whole file is
+ * taken by a thread of its own meanwhile. One thread beside it.
  */
 #ifndef WORKER_MEDIA_READBACK_H
 #define WORKER_MEDIA_READBACK_H

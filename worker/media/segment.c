@@ -126,6 +126,14 @@ int segment_writer_finish(struct segment_writer *writer, struct err *err)
     return 0;
 }
 
+static int fail_reading(const struct segment_reader *reader, int rc, const char *what,
+                        struct err *err)
+{
+    if (media_feed_failed(reader->feed, err))
+        return err_wrap(err, "%s", what);
+    return media_av_fail(err, ERR_INTERNAL, rc, "%s", what);
+}
+
 /* avformat_open_input frees the context when it fails. */
 static int open_input(struct segment_reader *reader, struct err *err)
 {
@@ -143,7 +151,7 @@ static int open_input(struct segment_reader *reader, struct err *err)
     reader->ctx->flags |= AVFMT_FLAG_CUSTOM_IO | AVFMT_FLAG_NOPARSE | AVFMT_FLAG_NOFILLIN;
     rc = avformat_open_input(&reader->ctx, NULL, nut, NULL);
     if (rc < 0)
-        return media_feed_fail(reader->feed, err, ERR_INTERNAL, rc, "not a segment file");
+        return fail_reading(reader, rc, "not a segment file", err);
     if (reader->ctx->nb_streams != 1 ||
         reader->ctx->streams[0]->codecpar->codec_type != AVMEDIA_TYPE_VIDEO)
         return err_set(err, ERR_INTERNAL, "not a segment file: it has %u streams",
@@ -185,8 +193,8 @@ int segment_reader_read(struct segment_reader *reader, struct media_packet **out
     do
         rc = av_read_frame(reader->ctx, packet);
     while (rc == AVERROR(EAGAIN));
-    if (media_feed_failed(reader->feed))
-        return media_feed_fail(reader->feed, err, ERR_DEPENDENCY, rc, "reading a segment");
+    if (media_feed_failed(reader->feed, err))
+        return err_wrap(err, "reading a segment");
     if (rc == AVERROR_EOF)
         return 0;
     if (rc < 0)

@@ -109,7 +109,8 @@ AUTO_DEFINE(store_writer, struct store_writer *, store_writer_free)
 int store_writer_write(struct store_writer *writer, const void *data, size_t len, struct err *err);
 int store_writer_rewrite(struct store_writer *writer, uint64_t offset, const void *data, size_t len,
                          struct err *err);
-/* Reads back what was written, before commit (assembly verifies its file). */
+/* Reads back what was written, before commit: assembly looks at its index, and hashes the file. By
+ * several threads while nobody writes. */
 int store_writer_read(struct store_writer *writer, uint64_t offset, void *out, size_t len,
                       size_t *got, struct err *err);
 uint64_t store_writer_size(const struct store_writer *writer);
