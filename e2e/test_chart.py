@@ -55,8 +55,8 @@ def test_api_server_takes_it(node, shape):
     for doc in docs:
         if doc["kind"] == "Pod":
             doc["spec"].pop("serviceAccountName")  # it is only made by the test itself
-        node.kubectl("apply", "--server-side", "--force-conflicts", "--dry-run=server", "--validate=strict", "-n",
-                     "chart-a", "-f", "-", stdin=json.dumps(doc))
+        node.kubectl("apply", "--server-side", "--force-conflicts", "--dry-run=server", "--validate=strict",
+                     "-n", doc["metadata"].get("namespace", "chart-a"), "-f", "-", stdin=json.dumps(doc))
 
 
 def test_pods_are_restricted(node):

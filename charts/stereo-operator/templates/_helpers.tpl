@@ -19,6 +19,9 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- define "stereo.account" -}}
 {{ .Values.serviceAccount.name | default (include "stereo.fullname" .) }}
 {{- end }}
+{{- define "stereo.leaseSpace" -}}
+{{ .Values.leaderElection.namespace | default .Release.Namespace }}
+{{- end }}
 {{- define "stereo.image" -}}
 {{ .Values.image | default (printf "stereojob/stereo-operator:%s" .Chart.AppVersion) }}
 {{- end }}
@@ -71,7 +74,7 @@ capabilities: { drop: [ALL] }
   "WORKER_REDIS_URL" $v.worker.redis.url
   "KEY_FILE" "/etc/stereo/key/key"
   "LISTEN" $v.listen
-  "LEASE_NAMESPACE" .Release.Namespace
+  "LEASE_NAMESPACE" (include "stereo.leaseSpace" .)
   "LEASE_NAME" $v.leaderElection.name
   "LEADER_ELECT" (toString $v.leaderElection.enabled)
   "PROXY_HTTP" $v.proxy.http
