@@ -41,8 +41,8 @@ int kube_reflector_open(struct kube_reflector **out, const struct kube_reflector
 void kube_reflector_close(struct kube_reflector *reflector); /* no callback comes; NULL is fine */
 
 bool kube_reflector_is_synced(const struct kube_reflector *reflector);
-/* Made from the stored text, so not for loops over thousands; borrowed until the loop runs again,
- * whatever becomes of the object. NULL when absent. */
+/* Made from the stored text, five times its size: do not get thousands in one turn of the loop.
+ * Borrowed until the loop runs again, whatever becomes of the object. NULL when absent. */
 const cJSON *kube_reflector_get(const struct kube_reflector *reflector, const char *space,
                                 const char *name);
 /* Every object, borrowed for the call of each; what is put meanwhile may be left out. */

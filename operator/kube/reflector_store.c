@@ -9,8 +9,7 @@
 
 /* texts: uid, version, JSON, each with its NUL. */
 struct store_entry {
-    cJSON *lent;         /* borrowed from the store's lent; good while turn is the store's */
-    uint32_t turn;       /* of lending */
+    uint64_t ticket;     /* of the document lent last; it may be gone */
     uint16_t version_at; /* offsets into texts */
     uint16_t json_at;    /* 0: no text */
     char texts[];
@@ -18,17 +17,14 @@ struct store_entry {
 
 struct store {
     struct map entries; /* values owned */
-    cJSON **lent;       /* owned, each */
+    cJSON **lent;       /* owned, each: of the tickets after returned, in their order */
     size_t lent_count, lent_cap;
-    uint32_t turn; /* one more with each store_lent_free */
+    uint64_t returned; /* the documents up to this ticket are gone; the first is 1 */
 };
 
 struct store *store_new(void)
 {
-    struct store *store = xcalloc(1, sizeof(*store));
-
-    store->turn = 1;
-    return store;
+    return xcalloc(1, sizeof(struct store));
 }
 
 static void entry_free(void *ctx, const char *key, void *value)
@@ -50,7 +46,6 @@ void store_free(struct store *store)
         return;
     store_clear(store);
     store_lent_free(store);
-    free(store->lent);
     free(store);
 }
 
@@ -149,7 +144,7 @@ void store_move(struct store *into, struct store *from, const char *key)
 
     if (!entry)
         return;
-    entry->turn = 0; /* lent by another store */
+    entry->ticket = 0; /* of another store */
     entry_set(into, key, entry);
 }
 
@@ -189,16 +184,15 @@ const cJSON *store_lend(struct store *store, const char *key)
 
     if (!entry || !entry->json_at)
         return NULL;
-    if (entry->turn == store->turn)
-        return entry->lent;
+    if (entry->ticket > store->returned)
+        return store->lent[entry->ticket - store->returned - 1];
     if (store->lent_count == store->lent_cap) {
         store->lent_cap = store->lent_cap ? store->lent_cap * 2 : 16;
         store->lent = xrealloc(store->lent, store->lent_cap * sizeof(store->lent[0]));
     }
-    entry->lent = store_entry_doc(entry);
-    entry->turn = store->turn;
-    store->lent[store->lent_count++] = entry->lent;
-    return entry->lent;
+    store->lent[store->lent_count++] = store_entry_doc(entry);
+    entry->ticket = store->returned + store->lent_count;
+    return store->lent[store->lent_count - 1];
 }
 
 bool store_has_lent(const struct store *store)
@@ -210,7 +204,8 @@ void store_lent_free(struct store *store)
 {
     for (size_t i = 0; i < store->lent_count; i++)
         cJSON_Delete(store->lent[i]);
-    store->lent_count = 0;
-    if (!++store->turn)
-        store->turn = 1;
+    store->returned += store->lent_count;
+    free(store->lent);
+    store->lent = NULL;
+    store->lent_count = store->lent_cap = 0;
 }

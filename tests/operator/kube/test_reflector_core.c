@@ -770,6 +770,36 @@ static void test_lending(void **state)
     assert_false(store_has_lent(store));
 }
 
+/* Many, in several turns, with changes in between. */
+static void test_lending_many(void **state)
+{
+    enum { OBJECTS = 1000, TURN = 777 };
+    AUTO(store) struct store *store = store_new();
+    const cJSON *lent[TURN];
+    char want[TURN][24];
+
+    (void)state;
+    for (int i = 0; i < 10 * TURN; i++) {
+        AUTO(cJSON) cJSON *object = cJSON_CreateObject();
+        AUTO_FREE char *key = xasprintf("a/%d", i * 7 % OBJECTS);
+        int at = i % TURN;
+
+        json_add_i64(object, "n", i);
+        store_put(store, key, "u", "1", object);
+        lent[at] = store_lend(store, key);
+        assert_ptr_equal(lent[at], store_lend(store, key));
+        (void)snprintf(want[at], sizeof(want[at]), "{\"n\":%d}", i);
+        if (at < TURN - 1)
+            continue;
+        for (int j = 0; j < TURN; j++) {
+            AUTO_FREE char *got = json_print(lent[j]);
+
+            CHECK_STR(key, got, want[j]);
+        }
+        store_lent_free(store);
+    }
+}
+
 /* --- memory --- */
 
 static size_t heap_bytes(void)
@@ -830,6 +860,15 @@ static void test_memory(void **state)
                       strlen(line), each, PODS, (double)each * PODS / 1048576);
     }
     assert_true(each < BYTES_MAX);
+    for (int i = 0; i < PODS; i++) {
+        AUTO_FREE char *key = xasprintf("films/a-film-of-some-length-convert-%05d-0", i);
+
+        assert_non_null(store_lend(core_store(world->core), key));
+    }
+    print_message("%.1f MiB while all are looked at in one turn\n",
+                  (double)(heap_bytes() - before) / 1048576);
+    store_lent_free(core_store(world->core));
+    assert_true((heap_bytes() - before) / PODS < BYTES_MAX);
     core_free(world->core);
     free(world);
 }
@@ -870,6 +909,7 @@ int main(void)
         cmocka_unit_test(test_versions_begin_anew),
         cmocka_unit_test(test_keep),
         cmocka_unit_test(test_lending),
+        cmocka_unit_test(test_lending_many),
         cmocka_unit_test(test_memory),
     };
 
