@@ -8,6 +8,8 @@
 #include "operator/control/control.h"
 #include "operator/drain/drain.h"
 #include "operator/kube/lease.h"
+#include "operator/serve/names.h"
+#include "operator/serve/serve.h"
 #include "version.h"
 
 #include <signal.h>
@@ -20,9 +22,12 @@ enum {
     FLUSH_MS = 5000,
     STOP_MAX_MS = 30000,
     REREAD_MS = 10000,
+    PASSES_AT_ONCE = 1000,
 };
-#define CONTROLLER "stereojob.io/operator"
-#define USER_AGENT "stereo-operator/" STEREO_VERSION " (linux) " STEREO_COMMIT
+#define DEAF_US      INT64_C(600000000)
+#define UNRENEWED_US INT64_C(20000000)
+#define CONTROLLER   "stereojob.io/operator"
+#define USER_AGENT   "stereo-operator/" STEREO_VERSION " (linux) " STEREO_COMMIT
 
 struct operate {
     const struct operator_config *config;
@@ -35,6 +40,8 @@ struct operate {
     struct kube_lease *lease;
     struct track *track;
     struct control *control;
+    struct serve *serve;
+    struct names *names; /* owned: the metrics */
     struct pods_cluster pods;
     char *redis_url, *worker_redis_url; /* owned: with their users */
     bool leads, working, stopping;
@@ -48,6 +55,7 @@ static void end_all(struct operate *op)
     kube_lease_close(op->lease);
     kube_events_close(op->events);
     control_close(op->control);
+    serve_close(op->serve);
     kube_client_close(op->client);
     uv_close((uv_handle_t *)&op->term, NULL);
     uv_close((uv_handle_t *)&op->interrupt, NULL);
@@ -154,6 +162,89 @@ static void synced(void *ctx)
     work_if_ready(op);
 }
 
+/* What others see of us -------------------------------------------------------------------------*/
+
+/* Standing by is healthy; a leader that cannot renew, or caches that hear nothing, are not. */
+static int is_healthy(void *ctx, struct err *err)
+{
+    const struct operate *op = ctx;
+    int64_t now_us = clock_mono_us();
+
+    if (op->control && control_is_synced(op->control) &&
+        now_us - control_heard_us(op->control) > DEAF_US)
+        return err_set(err, ERR_DEPENDENCY, "a cache has heard nothing for %lld s",
+                       (long long)((now_us - control_heard_us(op->control)) / 1000000));
+    if (op->lease && kube_lease_is_held(op->lease) &&
+        now_us - kube_lease_renewed_us(op->lease) > UNRENEWED_US)
+        return err_set(err, ERR_DEPENDENCY, "the Lease was not renewed in time");
+    return 0;
+}
+
+static int is_ready(void *ctx, struct err *err)
+{
+    const struct operate *op = ctx;
+
+    if (op->stopping)
+        return err_set(err, ERR_DEPENDENCY, "stopping");
+    if (!op->control || !control_is_synced(op->control))
+        return err_set(err, ERR_DEPENDENCY, "the caches are not filled yet");
+    return 0;
+}
+
+static void collect(void *ctx)
+{
+    struct operate *op = ctx;
+    struct names *names = op->names;
+    struct control_counts counts;
+    struct work_stats work;
+
+    if (!op->control)
+        return;
+    control_counts(op->control, &counts);
+    control_work_stats(op->control, &work);
+    for (int i = 0; i < PHASE_COUNT; i++)
+        metric_set(names->jobs, (double)counts.jobs[i], METRIC_VALUES(phase_name((enum phase)i)));
+    metric_set(names->pods, (double)counts.pods, NULL);
+    metric_set(names->cache_age, (double)(clock_mono_us() - control_heard_us(op->control)) / 1e6,
+               METRIC_VALUES("all"));
+    metric_set(names->redis_up, track_is_up(op->track) ? 1 : 0, NULL);
+    metric_set(names->events_dropped, (double)kube_events_dropped(op->events), NULL);
+    names_work(names, &work, PASSES_AT_ONCE);
+    names_leader(names, op->config->lease_name, op->leads);
+    names_process(names);
+}
+
+static void passed(void *ctx, int rc, enum err_code code, bool later, double seconds)
+{
+    struct operate *op = ctx;
+
+    names_reconciled(op->names, rc, code, rc < 0 || later, later, seconds);
+}
+
+static void reconnected(void *ctx, const char *resource, const char *reason, bool relist)
+{
+    struct operate *op = ctx;
+
+    names_reconnected(op->names, resource, reason, relist);
+}
+
+static int serve_begin(struct operate *op, struct err *err)
+{
+    const struct serve_opts opts = { .loop = &op->loop,
+                                     .host = op->config->listen_host,
+                                     .port = op->config->listen_port,
+                                     .healthy = is_healthy,
+                                     .ready = is_ready,
+                                     .metrics = op->names->metrics,
+                                     .collect = collect,
+                                     .ctx = op };
+
+    if (serve_open(&op->serve, &opts, err) < 0)
+        return -1;
+    log_info("listening on %s, port %d", op->config->listen_host, serve_port(op->serve));
+    return 0;
+}
+
 /* The beginning ---------------------------------------------------------------------------------*/
 
 static void handle_init(struct operate *op)
@@ -179,7 +270,10 @@ static int client_open(struct operate *op, struct err *err)
     if (kube_config_load(&op->kube, config->kubeconfig, config->context, err) < 0)
         return -1;
     log_info("API server: %s (%s)", op->kube->server, op->kube->origin);
+    op->names = names_new(op->kube->server);
     client.config = op->kube;
+    client.observed = names_request;
+    client.ctx = op->names;
     if (kube_client_open(&op->client, &client, err) < 0)
         return -1;
     events.client = op->client;
@@ -214,6 +308,8 @@ static int control_begin(struct operate *op, struct err *err)
         .worker_image = config->worker_image,
         .pods = &op->pods,
         .synced = synced,
+        .passed = passed,
+        .reconnected = reconnected,
         .ctx = op,
     };
 
@@ -256,6 +352,7 @@ static void operate_free(struct operate *op)
 {
     track_free(op->track);
     kube_config_free(op->kube);
+    names_free(op->names);
     free(op->redis_url);
     free(op->worker_redis_url);
 }
@@ -266,8 +363,8 @@ int operate(const struct operator_config *config)
     struct err err;
 
     handle_init(&op);
-    if (client_open(&op, &err) < 0 || track_begin(&op, &err) < 0 || control_begin(&op, &err) < 0 ||
-        lease_begin(&op, &err) < 0) {
+    if (client_open(&op, &err) < 0 || serve_begin(&op, &err) < 0 || track_begin(&op, &err) < 0 ||
+        control_begin(&op, &err) < 0 || lease_begin(&op, &err) < 0) {
         log_error("%s", err.msg);
         op.code = class_exit_code(class_of_err(err.code));
         end_all(&op);

@@ -61,6 +61,7 @@ const struct field status_fields[] = {
 
     TEXT("status.segments", TEXT_MAX, "Segments done of all, such as 7/12."),
     TEXT("status.progress", TEXT_MAX, "How much of the film is converted, such as 63%."),
+    TEXT("status.progressTime", TEXT_MAX, "When progress and eta were last written."),
     TEXT("status.eta", TEXT_MAX, "How long it will still take, such as 4m10s."),
     COUNT("status.completed", 20000, "How many segments are done."),
     TEXT("status.completedIndexes", RANGES_MAX, "The segments that are done, such as 0-4,7."),
@@ -136,11 +137,8 @@ const struct field status_fields[] = {
 const size_t status_fields_count = sizeof(status_fields) / sizeof(status_fields[0]);
 
 static const char *const times[] = {
-    "status.startTime",
-    "status.epochStartTime",
-    "status.completionTime",
-    "status.deadLetters[].time",
-    "status.conditions[].lastTransitionTime",
+    "status.startTime",    "status.epochStartTime",     "status.completionTime",
+    "status.progressTime", "status.deadLetters[].time", "status.conditions[].lastTransitionTime",
 };
 
 /* metav1.Condition says how a list of conditions is merged. */

@@ -139,7 +139,7 @@ void job_end(struct job *job, int rc, int64_t wake_ms, const struct err *err)
     log_debug("%s: %s, %lld ms", job->key, rc < 0 ? err->msg : "passed",
               (long long)(clock_mono_us() - job->begun_us) / 1000);
     if (opts->passed)
-        opts->passed(opts->ctx, rc, rc < 0 ? err->code : ERR_NONE,
+        opts->passed(opts->ctx, rc, rc < 0 ? err->code : ERR_NONE, wake_ms > 0,
                      (double)(clock_mono_us() - job->begun_us) / 1e6);
     if (rc < 0)
         again(control, job, err);

@@ -11,6 +11,7 @@
 
 enum {
     BEAT_MS = 5000,
+    PROGRESS_MS = 30000,    /* a write to the API server, for people who watch */
     LOST_POD_MS = 30000,    /* after deletionTimestamp: a lost node never confirms */
     CLEAN_DEADLINE_S = 900, /* of one cleaning pod */
 };
@@ -338,6 +339,26 @@ static void clean(struct job *job)
 
 /* The pass --------------------------------------------------------------------------------------*/
 
+static void expired_deleted(struct job *job, const struct kube_status *status, const cJSON *doc)
+{
+    if (status->code == 409 || status->code / 100 == 2 || status->code == 404) {
+        job_put(job, doc); /* changed meanwhile (a retry): the next pass sees it */
+        job_end(job, 0, 0, NULL);
+    } else {
+        fail(job, status, "delete of the expired StereoJob");
+    }
+}
+
+static void expired_delete(struct job *job, const cJSON *object)
+{
+    AUTO_FREE char *path = kube_path(&cluster_kube_jobs, job->space, job->name, NULL, NULL);
+    AUTO(cJSON) cJSON *options = objects_delete_options(job->uid);
+
+    json_path_set(options, "preconditions.resourceVersion",
+                  cJSON_CreateString(objects_text(object, "metadata.resourceVersion")));
+    step_send(job, "DELETE", path, options, KUBE_PATCH_NONE, expired_deleted);
+}
+
 static void pass_end(void *ctx, int rc, const struct reconcile_result *result,
                      const struct err *err)
 {
@@ -347,6 +368,8 @@ static void pass_end(void *ctx, int rc, const struct reconcile_result *result,
     if (rc == 0 && object && is_deleted(object) &&
         objects_has_finalizer(object, NAME_JOB_FINALIZER))
         clean(job);
+    else if (rc == 0 && object && !is_deleted(object) && result->expired)
+        expired_delete(job, object);
     else
         job_end(job, rc, rc == 0 ? result->wake_ms : 0, err);
 }
@@ -415,6 +438,7 @@ int job_new(struct job **out, struct area *area, const cJSON *object, struct err
                   .beat_ms = BEAT_MS,
                   .tracking = true,
                   .cluster = opts->pods },
+        .progress_every_ms = PROGRESS_MS,
         .event = tell,
         .ctx = job,
     };

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "operator/reconcile/reconcile.h"
 
+#include "common/clock.h"
 #include "common/mem.h"
 
 #include <inttypes.h>
@@ -26,6 +27,7 @@ struct acts {
 struct pass {
     const struct reconcile_opts *opts;
     struct reconcile_end end;
+    int64_t now_ms;
     struct acts acts;
     bool turning;     /* acts_turn is on the stack: a reply that comes at once does not nest */
     struct err first; /* of the acts that failed */
@@ -196,7 +198,8 @@ static void tell_retry(const struct pass *pass, const struct attempt_id *id)
 /* Ends the pass: nothing of it is left. */
 static void pass_end(struct pass *pass)
 {
-    const struct reconcile_result result = { pass->decision.wake_ms, &pass->decision.status };
+    const struct reconcile_result result = { pass->decision.wake_ms, &pass->decision.status,
+                                             pass->decision.expired };
 
     if (pass->rc == 0)
         pass->end.call(pass->end.ctx, 0, &result, NULL);
@@ -390,11 +393,71 @@ static void status_reply(void *ctx, int rc, const struct err *err)
     acts_begin(pass);
 }
 
+/* Frames of segments that are not done, by their heartbeats. */
+static int64_t frames_under_way(const struct pass *pass)
+{
+    const struct job_status *status = &pass->decision.status;
+    int64_t frames = 0;
+
+    for (size_t i = 0; i < pass->track.beat_count; i++) {
+        const struct beat *beat = &pass->track.beats[i].beat;
+
+        if (beat->id.stage == STAGE_CONVERT && beat->id.epoch == status->epoch && status->planned &&
+            beat->id.index < status->plan.segments && !status->completed[beat->id.index])
+            frames += beat->frames_done;
+    }
+    return frames;
+}
+
+static cJSON *status_build(const struct pass *pass)
+{
+    const cJSON *generation = json_path(pass->job, "metadata.generation");
+    struct status_extra extra = { .progress = -1, .eta_ms = -1 };
+    cJSON *json = status_to_json(&pass->decision.status);
+
+    status_estimate(&extra, &pass->decision.status, frames_under_way(pass), pass->now_ms);
+    if (cJSON_IsNumber(generation))
+        extra.generation = (int64_t)generation->valuedouble;
+    status_put_extra(json, &extra);
+    return json;
+}
+
+/* The spec changed and nothing followed from it: whoever waits for observedGeneration is told. */
+static bool is_unobserved(const struct pass *pass)
+{
+    const cJSON *generation = json_path(pass->job, "metadata.generation");
+    const cJSON *observed = json_path(pass->job, "status.observedGeneration");
+
+    return cJSON_IsNumber(generation) &&
+           !(cJSON_IsNumber(observed) && observed->valuedouble == generation->valuedouble);
+}
+
+/* When the progress was last written, by the status itself, so that no pass needs a memory. */
+static bool is_progress_due(struct pass *pass)
+{
+    uint32_t every_ms = pass->opts->progress_every_ms;
+    int64_t written_ms = clock_parse(text_at(pass->job, "status.progressTime"));
+    int64_t due_ms = written_ms + every_ms;
+
+    if (!every_ms || pass->decision.status.phase != PHASE_CONVERTING)
+        return false;
+    if (written_ms < 0 || pass->now_ms >= due_ms)
+        return true;
+    if (!pass->decision.wake_ms || due_ms < pass->decision.wake_ms)
+        pass->decision.wake_ms = due_ms;
+    return false;
+}
+
 static void store_status(struct pass *pass)
 {
     struct cluster *cluster = pass->opts->cluster;
-    AUTO(cJSON) cJSON *json = status_to_json(&pass->decision.status);
+    AUTO(cJSON) cJSON *json = status_build(pass);
+    char now[32];
 
+    if (pass->opts->progress_every_ms && pass->decision.status.phase == PHASE_CONVERTING) {
+        clock_format(now, sizeof(now), pass->now_ms);
+        json_add_str(json, "progressTime", now);
+    }
     cluster->ops->write_status(cluster, json, (struct cluster_reply){ status_reply, pass });
 }
 
@@ -405,13 +468,14 @@ void reconcile_start(const struct reconcile_opts *opts, int64_t now_ms, struct r
 
     pass->opts = opts;
     pass->end = end;
+    pass->now_ms = now_ms;
     if (observe(pass, &err) < 0) {
         pass_fail(pass, &err);
         pass_end(pass);
         return;
     }
     choose(pass, now_ms);
-    if (pass->decision.status_changed)
+    if (is_progress_due(pass) || pass->decision.status_changed || is_unobserved(pass))
         store_status(pass);
     else
         acts_begin(pass);

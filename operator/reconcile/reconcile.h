@@ -18,6 +18,9 @@ struct reconcile_opts {
     bool tracking_wanted;
     const char *token_hex;    /* borrowed */
     struct pods_context pods; /* job is taken from the cluster at each pass */
+    /* While it converts, how far it has come is written as often as this, though nothing else
+     * changed; 0: never (who looks on sees the heartbeats). */
+    uint32_t progress_every_ms;
     /* Something a person may want to know: reason is CamelCase; may be NULL. */
     void (*event)(void *ctx, const char *reason, const char *message);
     void *ctx;
@@ -26,6 +29,7 @@ struct reconcile_opts {
 struct reconcile_result {
     int64_t wake_ms;                 /* come again then; 0 = when something happens */
     const struct job_status *status; /* what is stored now; borrowed for the call */
+    bool expired; /* the job is to be deleted: over for longer than ttlSecondsAfterFinished */
 };
 struct reconcile_end {
     /* rc 0 and result, or -1 and err: ERR_DEPENDENCY, ERR_CONFLICT (come again soon),
