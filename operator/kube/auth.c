@@ -1,16 +1,49 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "operator/kube/auth.h"
 
+#include "common/clock.h"
 #include "common/file.h"
 #include "common/log.h"
 #include "common/mem.h"
 
+#include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/x509.h>
 #include <stdio.h>
 #include <string.h>
 
-enum { READ_EVERY_S = 60, TEXT_MAX = 1 << 20, LEEWAY_MS = 10000 };
+enum { READ_EVERY_S = 60, TEXT_MAX = 1 << 20, LEEWAY_MS = 10000, PLUGIN_MS = 60000 };
+
+/* What the server and we show each other; all owned, NULL: none. */
+struct texts {
+    char *token, *ca, *cert, *key;
+};
+
+struct kube_auth {
+    uv_loop_t *loop;
+    const struct kube_config *config;
+    void (*changed)(void *ctx, const struct err *err);
+    void *ctx;
+    struct texts texts;
+    int64_t read_us; /* when the files were read; 0: never */
+    bool read_due;
+    struct kube_credential plugin; /* what the exec plugin gave */
+    bool plugin_given;
+    uint32_t generation;
+    struct job *job; /* under way; NULL: none */
+};
+
+/* Files to read or a plugin to run, off the loop. It outlives its owner if it must. */
+struct job {
+    uv_work_t work;
+    struct kube_auth *auth; /* NULL: closed meanwhile */
+    const struct kube_config *config;
+    bool is_plugin;
+    struct texts texts;
+    struct kube_credential credential;
+    struct err err;
+    int rc;
+};
 
 static void wipe(char **text)
 {
@@ -20,103 +53,263 @@ static void wipe(char **text)
     *text = NULL;
 }
 
-void kube_auth_init(struct kube_auth *auth, const struct kube_config *config)
+static void texts_clear(struct texts *texts)
 {
-    *auth = (struct kube_auth){ .config = config };
+    wipe(&texts->token);
+    wipe(&texts->ca);
+    wipe(&texts->cert);
+    wipe(&texts->key);
 }
 
-void kube_auth_clear(struct kube_auth *auth)
+/* What is good enough to take the place of what was there ---------------------------------------*/
+
+/* An encrypted key is no key; without this, OpenSSL asks the terminal. */
+static int no_password(char *out, int size, int writing, void *ctx)
 {
-    wipe(&auth->token);
-    wipe(&auth->ca);
-    wipe(&auth->cert);
-    wipe(&auth->key);
-    kube_credential_clear(&auth->plugin);
+    (void)out;
+    (void)size;
+    (void)writing;
+    (void)ctx;
+    return -1;
 }
 
-static bool is_certificate(const char *text)
+/* Every one of a bundle must be whole: a file that is being written ends anywhere. */
+static bool is_bundle(const char *text)
 {
     BIO *bio = BIO_new_mem_buf(text, -1);
-    X509 *cert = bio ? PEM_read_bio_X509(bio, NULL, NULL, NULL) : NULL;
-    bool is = cert != NULL;
+    STACK_OF(X509_INFO) *all = bio ? PEM_X509_INFO_read_bio(bio, NULL, no_password, NULL) : NULL;
+    bool is = all && sk_X509_INFO_num(all) > 0 && sk_X509_INFO_value(all, 0)->x509;
 
-    X509_free(cert);
+    sk_X509_INFO_pop_free(all, X509_INFO_free);
     BIO_free(bio);
+    ERR_clear_error();
     return is;
 }
 
-static bool is_any(const char *text)
+/* Certificate and key are two files, and are not replaced at the same time. */
+static bool is_pair(const char *cert_text, const char *key_text)
 {
-    return text[0] != '\0';
+    BIO *cert_bio = BIO_new_mem_buf(cert_text, -1), *key_bio = BIO_new_mem_buf(key_text, -1);
+    X509 *cert = cert_bio ? PEM_read_bio_X509(cert_bio, NULL, no_password, NULL) : NULL;
+    EVP_PKEY *key = key_bio ? PEM_read_bio_PrivateKey(key_bio, NULL, no_password, NULL) : NULL;
+    bool is = cert && key && X509_check_private_key(cert, key) == 1;
+
+    EVP_PKEY_free(key);
+    X509_free(cert);
+    BIO_free(key_bio);
+    BIO_free(cert_bio);
+    ERR_clear_error();
+    return is;
 }
 
-static void trim(char *text)
+/* One line without anything that could end a header. */
+static bool is_token(char *text)
 {
     size_t len = strlen(text);
 
     while (len > 0 && strchr(" \r\n\t", text[len - 1]))
         text[--len] = '\0';
+    for (size_t i = 0; i < len; i++) {
+        if ((unsigned char)text[i] < ' ' || text[i] == 0x7f)
+            return false;
+    }
+    return len > 0;
 }
 
-/* A file that is being replaced is kept as it was: half a CA is worse than an old one. */
-static void take(char **out, const struct kube_secret_text *from, bool (*is_good)(const char *),
-                 const char *what)
+static bool is_ca(char *text)
+{
+    return is_bundle(text);
+}
+
+static bool is_any(char *text)
+{
+    return text[0] != '\0';
+}
+
+static char *read_good(const char *path, const char *what, bool (*is_good)(char *text))
 {
     char *text = NULL;
     struct err err;
     size_t len;
 
-    if (!from->path) {
-        if (!*out && from->text)
-            *out = xstrdup(from->text);
-        return;
-    }
-    if (file_read(&text, &len, from->path, TEXT_MAX, &err) < 0) {
+    if (!path)
+        return NULL;
+    if (file_read(&text, &len, path, TEXT_MAX, &err) < 0) {
         log_warn("%s: %s; the one before stays", what, err.msg);
-        return;
-    }
-    if (!is_good(text)) {
-        log_warn("%s: %s: cannot be parsed; the one before stays", what, from->path);
+    } else if (strlen(text) != len || !is_good(text)) {
+        log_warn("%s: %s: cannot be parsed; the one before stays", what, path);
         wipe(&text);
-        return;
     }
-    wipe(out);
-    *out = text;
+    return text;
 }
 
-void kube_auth_read(struct kube_auth *auth, bool forced, int64_t now_us)
+/* Blocks. What stays NULL stays as it was. */
+static void read_files(struct texts *out, const struct kube_config *config)
+{
+    out->token = read_good(config->token.path, "token", is_token);
+    out->ca = read_good(config->ca.path, "certificate authority", is_ca);
+    out->cert = read_good(config->cert.path, "client certificate", is_ca);
+    out->key = read_good(config->key.path, "client key", is_any);
+    if (!config->cert.path && !config->key.path)
+        return;
+    if (!out->cert && config->cert.text)
+        out->cert = xstrdup(config->cert.text);
+    if (!out->key && config->key.text)
+        out->key = xstrdup(config->key.text);
+    if (out->cert && out->key && is_pair(out->cert, out->key))
+        return;
+    if (out->cert && out->key)
+        log_warn("client certificate: %s does not belong to its key; the ones before stay",
+                 config->cert.path ? config->cert.path : config->key.path);
+    wipe(&out->cert);
+    wipe(&out->key);
+}
+
+static bool take(char **out, char **from)
+{
+    bool other = *from && (!*out || strcmp(*out, *from) != 0);
+
+    if (other) {
+        wipe(out);
+        *out = TAKE(*from);
+    }
+    return other;
+}
+
+static void take_texts(struct kube_auth *auth, struct texts *from)
+{
+    bool other = take(&auth->texts.token, &from->token);
+
+    other |= take(&auth->texts.ca, &from->ca);
+    other |= take(&auth->texts.cert, &from->cert);
+    other |= take(&auth->texts.key, &from->key);
+    auth->generation += other;
+}
+
+/* Off the loop ----------------------------------------------------------------------------------*/
+
+static void job_run(uv_work_t *work)
+{
+    struct job *job = work->data;
+
+    if (job->is_plugin)
+        job->rc = kube_exec_run(&job->credential, job->config, PLUGIN_MS, &job->err);
+    else
+        read_files(&job->texts, job->config);
+}
+
+static void job_take(struct kube_auth *auth, struct job *job)
+{
+    auth->job = NULL;
+    if (!job->is_plugin) {
+        auth->read_us = clock_mono_us();
+        take_texts(auth, &job->texts);
+    } else if (job->rc == 0) {
+        kube_credential_clear(&auth->plugin);
+        auth->plugin = job->credential;
+        auth->plugin_given = true;
+        auth->generation++;
+        job->credential = (struct kube_credential){ 0 };
+    }
+}
+
+static void job_ended(uv_work_t *work, int status)
+{
+    struct job *job = work->data;
+    struct kube_auth *auth = job->auth;
+    bool failed = job->is_plugin && job->rc < 0;
+
+    (void)status; /* nobody cancels it */
+    if (auth)
+        job_take(auth, job);
+    texts_clear(&job->texts);
+    kube_credential_clear(&job->credential);
+    if (auth)
+        auth->changed(auth->ctx, failed ? &job->err : NULL); /* may close it */
+    free(job);
+}
+
+static void job_start(struct kube_auth *auth, bool is_plugin)
+{
+    struct job *job = xcalloc(1, sizeof(*job));
+
+    job->auth = auth;
+    job->config = auth->config;
+    job->is_plugin = is_plugin;
+    job->work.data = job;
+    auth->job = job;
+    (void)uv_queue_work(auth->loop, &job->work, job_run, job_ended);
+}
+
+/* The door --------------------------------------------------------------------------------------*/
+
+static char *copy(const char *text)
+{
+    return text ? xstrdup(text) : NULL;
+}
+
+struct kube_auth *kube_auth_open(uv_loop_t *loop, const struct kube_config *config,
+                                 void (*changed)(void *ctx, const struct err *err), void *ctx)
+{
+    struct kube_auth *auth = xcalloc(1, sizeof(*auth));
+
+    auth->loop = loop;
+    auth->config = config;
+    auth->changed = changed;
+    auth->ctx = ctx;
+    auth->texts = (struct texts){ copy(config->token.text), copy(config->ca.text),
+                                  copy(config->cert.text), copy(config->key.text) };
+    return auth;
+}
+
+void kube_auth_close(struct kube_auth *auth)
+{
+    if (auth->job)
+        auth->job->auth = NULL;
+    texts_clear(&auth->texts);
+    kube_credential_clear(&auth->plugin);
+    free(auth);
+}
+
+static bool wants_files(const struct kube_auth *auth)
 {
     const struct kube_config *config = auth->config;
 
-    if (!forced && auth->read_us && now_us - auth->read_us < READ_EVERY_S * INT64_C(1000000))
-        return;
-    auth->read_us = now_us;
-    take(&auth->token, &config->token, is_any, "token");
-    if (auth->token)
-        trim(auth->token);
-    take(&auth->ca, &config->ca, is_certificate, "certificate authority");
-    take(&auth->cert, &config->cert, is_certificate, "client certificate");
-    take(&auth->key, &config->key, is_any, "client key");
+    if (!config->token.path && !config->ca.path && !config->cert.path && !config->key.path)
+        return false;
+    return auth->read_due || !auth->read_us ||
+           clock_mono_us() - auth->read_us > READ_EVERY_S * INT64_C(1000000);
 }
 
-bool kube_auth_wants_plugin(const struct kube_auth *auth, int64_t now_unix_ms)
+static bool wants_plugin(const struct kube_auth *auth)
 {
     if (!auth->config->exec.argv)
         return false;
     return !auth->plugin_given ||
-           (auth->plugin.end_ms > 0 && now_unix_ms > auth->plugin.end_ms - LEEWAY_MS);
+           (auth->plugin.end_ms > 0 && clock_unix_ms() > auth->plugin.end_ms - LEEWAY_MS);
 }
 
-void kube_auth_take(struct kube_auth *auth, struct kube_credential *credential)
+bool kube_auth_ready(struct kube_auth *auth)
 {
-    kube_credential_clear(&auth->plugin);
-    auth->plugin = *credential;
-    auth->plugin_given = true;
-    *credential = (struct kube_credential){ 0 };
+    bool files = !auth->job && wants_files(auth);
+
+    if (files)
+        auth->read_due = false;
+    if (!auth->job && (files || wants_plugin(auth)))
+        job_start(auth, !files);
+    return !auth->job;
 }
 
-void kube_auth_drop(struct kube_auth *auth)
+uint32_t kube_auth_generation(const struct kube_auth *auth)
 {
+    return auth->generation;
+}
+
+void kube_auth_doubt(struct kube_auth *auth, uint32_t generation)
+{
+    if (generation != auth->generation)
+        return;
+    auth->read_due = true;
     auth->plugin_given = false;
 }
 
@@ -128,22 +321,27 @@ static void blob_set(CURL *easy, CURLoption option, char *text)
         (void)curl_easy_setopt(easy, option, &blob);
 }
 
+static void tls_apply(const struct kube_auth *auth, CURL *easy)
+{
+    bool plugin = auth->plugin.cert && auth->plugin.key;
+
+    blob_set(easy, CURLOPT_CAINFO_BLOB, auth->texts.ca);
+    blob_set(easy, CURLOPT_SSLCERT_BLOB, plugin ? auth->plugin.cert : auth->texts.cert);
+    blob_set(easy, CURLOPT_SSLKEY_BLOB, plugin ? auth->plugin.key : auth->texts.key);
+    (void)curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+    if (!auth->config->insecure)
+        return;
+    (void)curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 0L);
+    (void)curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 0L);
+}
+
 struct curl_slist *kube_auth_apply(const struct kube_auth *auth, CURL *easy,
                                    struct curl_slist *headers)
 {
     const struct kube_config *config = auth->config;
-    char *token = auth->plugin.token ? auth->plugin.token : auth->token;
-    char *cert = auth->plugin.cert ? auth->plugin.cert : auth->cert;
-    char *key = auth->plugin.key ? auth->plugin.key : auth->key;
+    const char *token = auth->plugin.token ? auth->plugin.token : auth->texts.token;
 
-    blob_set(easy, CURLOPT_CAINFO_BLOB, auth->ca);
-    blob_set(easy, CURLOPT_SSLCERT_BLOB, cert);
-    blob_set(easy, CURLOPT_SSLKEY_BLOB, key);
-    (void)curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
-    if (config->insecure) {
-        (void)curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 0L);
-        (void)curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 0L);
-    }
+    tls_apply(auth, easy);
     if (config->proxy_url)
         (void)curl_easy_setopt(easy, CURLOPT_PROXY, config->proxy_url);
     if (config->username && !token) {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * auth.h - inside kube: who we are, as it is now. Token, CA and client certificate from files that
- * rotate, from the kubeconfig's text, or from an exec plugin. Loop thread only.
+ * rotate, from the kubeconfig's text, or from an exec plugin. Files are read and plugins are run in
+ * libuv's pool; all else is the loop thread's.
  */
 #ifndef OPERATOR_KUBE_AUTH_H
 #define OPERATOR_KUBE_AUTH_H
@@ -10,25 +11,26 @@
 
 #include <curl/curl.h>
 #include <stdint.h>
+#include <uv.h>
 
-struct kube_auth {
-    const struct kube_config *config; /* borrowed */
-    char *token, *ca, *cert, *key;    /* owned; NULL: none */
-    int64_t read_us;                  /* when the files were read; 0: never */
-    struct kube_credential plugin;    /* owned: what the exec plugin gave */
-    bool plugin_given;
-};
+struct kube_auth;
 
-void kube_auth_init(struct kube_auth *auth, const struct kube_config *config);
-void kube_auth_clear(struct kube_auth *auth); /* wipes */
-/* Reads the files anew when a minute has passed, or forced. What cannot be read or parsed stays as
- * it was, with a line in the log. */
-void kube_auth_read(struct kube_auth *auth, bool forced, int64_t now_us);
-/* Whether the plugin must be run before the next request. */
-bool kube_auth_wants_plugin(const struct kube_auth *auth, int64_t now_unix_ms);
-void kube_auth_take(struct kube_auth *auth, struct kube_credential *credential); /* moved */
-void kube_auth_drop(struct kube_auth *auth); /* 401: the plugin's credential is no good */
-/* TLS, proxy and Authorization of one request; what curl borrows lives until kube_auth_read. */
+/* changed: kube_auth_ready may say something else now; err (NULL: none) is why a plugin gave
+ * nothing. Never from within a call. loop and config are borrowed until the loop has run empty. */
+struct kube_auth *kube_auth_open(uv_loop_t *loop, const struct kube_config *config,
+                                 void (*changed)(void *ctx, const struct err *err), void *ctx);
+void kube_auth_close(struct kube_auth *auth); /* wipes; changed does not come any more */
+
+/* Whether a request may go now. False: something is being read or run, changed will come. Files
+ * are read anew when a minute has passed; what cannot be read or parsed stays as it was, with a
+ * line in the log. */
+bool kube_auth_ready(struct kube_auth *auth);
+/* Goes up whenever something is another than before. */
+uint32_t kube_auth_generation(const struct kube_auth *auth);
+/* The server did not believe what was sent at this generation, or we did not believe the server:
+ * all is read anew, unless that has happened since. */
+void kube_auth_doubt(struct kube_auth *auth, uint32_t generation);
+/* TLS, proxy and Authorization of one request; headers grow. curl keeps copies. */
 struct curl_slist *kube_auth_apply(const struct kube_auth *auth, CURL *easy,
                                    struct curl_slist *headers);
 #endif

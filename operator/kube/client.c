@@ -26,7 +26,7 @@ enum {
     RETRY_AFTER_MAX_S = 300,
     RESETS = 3,
     RESET_WAIT_MS = 100,
-    PLUGIN_MS = 60000,
+    IDLE_MAX_S = 60, /* the server and what is between close theirs later */
     WARNINGS_MAX = 200,
 };
 #define BODY_MAX        (64u << 20)
@@ -55,7 +55,9 @@ struct kube_call {
     size_t got_bytes;
     int64_t begun_us, resume_us;
     uint32_t retry_after_s, retries, resets;
-    bool asked_again; /* after a 401 */
+    uint32_t generation; /* of what we showed */
+    uint32_t sent;       /* how often curl set out to send it */
+    bool asked_again;    /* after a 401 */
     bool overflow, opened, stirred, cut, doomed;
     char curl_words[CURL_ERROR_SIZE];
 };
@@ -64,27 +66,16 @@ struct kube_client {
     struct kube_client_opts opts;
     char *user_agent; /* owned */
     struct transport *transport;
-    struct kube_auth auth;
+    struct kube_auth *auth;
     struct kube_call *first, *last;
     uint32_t running; /* unary calls */
     uv_timer_t timer; /* of what waits, and of a pump that is due at once */
     int64_t timer_us;
-    struct plugin *plugin;        /* under way; NULL: none */
     struct map warnings;          /* told already; the values are the client */
     struct kube_call *delivering; /* its lines are being told */
     uint32_t busy;                /* callbacks under way */
     bool closing;
     int parts_open; /* of transport, timer */
-};
-
-/* The exec plugin, off the loop. It outlives its client if it must. */
-struct plugin {
-    uv_work_t work;
-    struct kube_client *client; /* NULL: closed meanwhile */
-    const struct kube_config *config;
-    struct kube_credential credential;
-    struct err err;
-    int rc;
 };
 
 static void pump(struct kube_client *client);
@@ -153,19 +144,34 @@ static void call_free(struct kube_call *call)
 
 /* Warnings, once each ---------------------------------------------------------------------------*/
 
-/* Warning: 299 - "text" */
+/* Warning: 299 - "text with \\" in it" */
 static void warning_tell(struct kube_client *client, const char *text)
 {
-    const char *open = strchr(text, '"'), *close = open ? strrchr(open + 1, '"') : NULL;
-    AUTO_FREE char *words = close ? xstrndup(open + 1, (size_t)(close - open - 1)) : NULL;
+    AUTO_FREE char *words = xcalloc(1, strlen(text) + 1);
+    const char *at = strchr(text, '"');
+    size_t len = 0;
 
-    if (!words || map_get(&client->warnings, words) || client->warnings.count >= WARNINGS_MAX)
+    for (at = at ? at + 1 : ""; *at && *at != '"'; at++) {
+        if (*at == '\\' && at[1])
+            at++;
+        words[len++] = *at;
+    }
+    if (!len || map_get(&client->warnings, words) || client->warnings.count >= WARNINGS_MAX)
         return;
     map_put(&client->warnings, words, client);
     log_warn("API server: %s", words);
 }
 
 /* curl's callbacks: they only take in -----------------------------------------------------------*/
+
+/* Seconds; 0 for a date or anything else. */
+static uint32_t seconds_of(const char *text)
+{
+    text += strspn(text, " \t");
+    if (strspn(text, "0123456789") == 0 || text[strspn(text, "0123456789")])
+        return 0;
+    return strlen(text) > 6 ? RETRY_AFTER_MAX_S : (uint32_t)strtoul(text, NULL, 10);
+}
 
 static size_t header_came(char *data, size_t size, size_t count, void *ctx)
 {
@@ -176,7 +182,7 @@ static size_t header_came(char *data, size_t size, size_t count, void *ctx)
 
     line[strcspn(line, "\r\n")] = '\0';
     if (strncasecmp(line, retry, sizeof(retry) - 1) == 0)
-        call->retry_after_s = (uint32_t)strtoul(line + sizeof(retry) - 1, NULL, 10);
+        call->retry_after_s = seconds_of(line + sizeof(retry) - 1);
     else if (strncasecmp(line, warning, sizeof(warning) - 1) == 0)
         warning_tell(call->client, line + sizeof(warning) - 1);
     call->stirred = true;
@@ -208,6 +214,20 @@ static int socket_made(void *ctx, curl_socket_t fd, curlsocktype purpose)
     return CURL_SOCKOPT_OK;
 }
 
+/* On a connection that has served before, curl takes a close without an answer for one that came
+ * while it was idle, and sends again, whatever the method. What was sent once may have been done.
+ */
+static int about_to_send(void *ctx, char *to, char *from, int to_port, int from_port)
+{
+    struct kube_call *call = ctx;
+
+    (void)to;
+    (void)from;
+    (void)to_port;
+    (void)from_port;
+    return call->sent++ == 0 ? CURL_PREREQFUNC_OK : CURL_PREREQFUNC_ABORT;
+}
+
 /* A request on its way --------------------------------------------------------------------------*/
 
 static const char *content_type(enum kube_patch patch)
@@ -225,30 +245,36 @@ static const char *content_type(enum kube_patch patch)
     return "Content-Type: application/json";
 }
 
-/* tls-server-name: the name goes into the URL, the address where it connects to. */
-static void url_set(struct kube_call *call)
+/* tls-server-name: the name goes into the URL, the address to where it connects and to Host. */
+static void url_set_named(struct kube_call *call, const char *name, const char *authority)
 {
-    const struct kube_config *config = call->client->opts.config;
-    AUTO_FREE char *url = NULL;
-    AUTO_FREE char *to = NULL;
-    const char *host = strstr(config->server, "://");
-    const char *port;
+    size_t len = strcspn(authority, "/");
+    AUTO_FREE char *host = xstrndup(authority, len);
+    const char *colon = strrchr(host, ':');
+    const char *port = colon && !strchr(colon, ']') ? colon + 1 : NULL; /* not in an IPv6 address */
+    AUTO_FREE char *url =
+        xasprintf("https://%s:%s%s%s", name, port ? port : "443", authority + len, call->path);
+    AUTO_FREE char *to = xasprintf("::%s%s", host, port ? "" : ":443");
+    AUTO_FREE char *line = xasprintf("Host: %s", host);
 
-    if (!config->tls_server_name || !host) {
-        url = xasprintf("%s%s", config->server, call->path);
-        (void)curl_easy_setopt(call->easy, CURLOPT_URL, url);
-        return;
-    }
-    host += 3;
-    port = strrchr(host, ':');
-    if (port && strchr(port, ']'))
-        port = NULL; /* an IPv6 address without a port */
-    port = port ? port + 1 : "443";
-    url = xasprintf("https://%s:%s%s", config->tls_server_name, port, call->path);
-    to = strchr(host, ':') ? xasprintf("::%s", host) : xasprintf("::%s:443", host);
     (void)curl_easy_setopt(call->easy, CURLOPT_URL, url);
     call->connect_to = curl_slist_append(NULL, to);
     (void)curl_easy_setopt(call->easy, CURLOPT_CONNECT_TO, call->connect_to);
+    call->headers = curl_slist_append(call->headers, line);
+}
+
+static void url_set(struct kube_call *call)
+{
+    static const char https[] = "https://";
+    const struct kube_config *config = call->client->opts.config;
+
+    if (config->tls_server_name && strncmp(config->server, https, sizeof(https) - 1) == 0) {
+        url_set_named(call, config->tls_server_name, config->server + sizeof(https) - 1);
+    } else {
+        AUTO_FREE char *url = xasprintf("%s%s", config->server, call->path);
+
+        (void)curl_easy_setopt(call->easy, CURLOPT_URL, url);
+    }
 }
 
 static void easy_set_up(struct kube_call *call)
@@ -257,6 +283,11 @@ static void easy_set_up(struct kube_call *call)
 
     (void)curl_easy_setopt(easy, CURLOPT_PRIVATE, call);
     (void)curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+    (void)curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L); /* waits for no name that is looked up */
+    (void)curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+    (void)curl_easy_setopt(easy, CURLOPT_MAXAGE_CONN, (long)IDLE_MAX_S);
+    (void)curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, about_to_send);
+    (void)curl_easy_setopt(easy, CURLOPT_PREREQDATA, call);
     (void)curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
     (void)curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
     (void)curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "gzip");
@@ -282,12 +313,14 @@ static void call_run(struct kube_call *call)
     call->curl_words[0] = '\0';
     call->retry_after_s = 0;
     call->got_bytes = 0;
+    call->sent = 0;
+    call->generation = kube_auth_generation(client->auth);
     call->opened = call->overflow = false;
     buf_clear(&call->in);
     buf_init(&call->in, is_stream(call) ? call->stream.line_max + BODY_MAX : BODY_MAX);
     easy_set_up(call);
-    url_set(call);
     call->headers = curl_slist_append(NULL, "Accept: application/json");
+    url_set(call);
     if (call->body) {
         call->headers = curl_slist_append(call->headers, content_type(call->patch));
         call->headers = curl_slist_append(call->headers, "Expect:");
@@ -295,7 +328,7 @@ static void call_run(struct kube_call *call)
                                (curl_off_t)strlen(call->body));
         (void)curl_easy_setopt(call->easy, CURLOPT_POSTFIELDS, call->body);
     }
-    call->headers = kube_auth_apply(&client->auth, call->easy, call->headers);
+    call->headers = kube_auth_apply(client->auth, call->easy, call->headers);
     (void)curl_easy_setopt(call->easy, CURLOPT_HTTPHEADER, call->headers);
     if (is_stream(call)) {
         (void)curl_easy_setopt(call->easy, CURLOPT_FRESH_CONNECT, 1L);
@@ -309,49 +342,6 @@ static void call_run(struct kube_call *call)
     call->begun_us = clock_mono_us();
     call->state = CALL_RUNNING;
     transport_add(client->transport, call->easy);
-}
-
-/* Credentials by a plugin -----------------------------------------------------------------------*/
-
-static void plugin_run(uv_work_t *work)
-{
-    struct plugin *plugin = work->data;
-
-    plugin->rc = kube_exec_run(&plugin->credential, plugin->config, PLUGIN_MS, &plugin->err);
-}
-
-static void fail_queued(struct kube_client *client, const struct err *err);
-
-static void plugin_ended(uv_work_t *work, int status)
-{
-    struct plugin *plugin = work->data;
-    struct kube_client *client = plugin->client;
-
-    if (client && status == 0) {
-        client->plugin = NULL;
-        if (plugin->rc == 0) {
-            kube_auth_take(&client->auth, &plugin->credential);
-            pump(client);
-        } else {
-            fail_queued(client, &plugin->err);
-        }
-    }
-    kube_credential_clear(&plugin->credential);
-    free(plugin);
-}
-
-static void plugin_start(struct kube_client *client)
-{
-    struct plugin *plugin;
-
-    if (client->plugin)
-        return;
-    plugin = xcalloc(1, sizeof(*plugin));
-    plugin->client = client;
-    plugin->config = client->opts.config;
-    plugin->work.data = plugin;
-    client->plugin = plugin;
-    (void)uv_queue_work(client->opts.loop, &plugin->work, plugin_run, plugin_ended);
 }
 
 /* How calls end ---------------------------------------------------------------------------------*/
@@ -381,6 +371,7 @@ static void tell_curl(struct kube_call *call, const char *words)
     tell(call, &status, NULL);
 }
 
+/* No credential: what waits for one does not go. */
 static void fail_queued(struct kube_client *client, const struct err *err)
 {
     struct kube_call *call;
@@ -430,19 +421,24 @@ static void wait_then_again(struct kube_call *call, int64_t wait_ms)
 
 static bool is_lost_before_answer(CURLcode result)
 {
-    return result == CURLE_SEND_ERROR || result == CURLE_RECV_ERROR || result == CURLE_GOT_NOTHING;
+    return result == CURLE_SEND_ERROR || result == CURLE_RECV_ERROR ||
+           result == CURLE_GOT_NOTHING || result == CURLE_ABORTED_BY_CALLBACK;
+}
+
+static int http_code(const struct kube_call *call)
+{
+    long code = 0;
+
+    (void)curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &code);
+    return (int)code;
 }
 
 /* What the client promises to do again by itself; true: it does. */
 static bool is_again(struct kube_call *call, int code, CURLcode result)
 {
-    struct kube_client *client = call->client;
-    int64_t now_us = clock_mono_us();
-
     if ((code == 401 || result == CURLE_PEER_FAILED_VERIFICATION) && !call->asked_again) {
         call->asked_again = true;
-        kube_auth_drop(&client->auth);
-        kube_auth_read(&client->auth, true, now_us);
+        kube_auth_doubt(call->client->auth, call->generation);
         wait_then_again(call, 0);
         return true;
     }
@@ -455,7 +451,7 @@ static bool is_again(struct kube_call *call, int code, CURLcode result)
                                   INT64_C(1000));
         return true;
     }
-    if (code == 0 && is_lost_before_answer(result) && strcmp(call->method, "GET") == 0 &&
+    if (http_code(call) == 0 && is_lost_before_answer(result) && strcmp(call->method, "GET") == 0 &&
         call->resets < RESETS) {
         wait_then_again(call, (int64_t)RESET_WAIT_MS << call->resets++);
         return true;
@@ -493,14 +489,6 @@ static bool stream_deliver(struct kube_call *call)
         return false;
     }
     return true;
-}
-
-static int http_code(const struct kube_call *call)
-{
-    long code = 0;
-
-    (void)curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &code);
-    return (int)code;
 }
 
 /* Data of a stream whose answer was a yes; an error's body is kept for the end. */
@@ -619,9 +607,7 @@ static void timer_set(struct kube_client *client, int64_t at_us, int64_t now_us)
 static void pump(struct kube_client *client)
 {
     int64_t now_us = clock_mono_us();
-    bool wants_plugin = kube_auth_wants_plugin(&client->auth, clock_unix_ms());
 
-    kube_auth_read(&client->auth, false, now_us);
     for (struct kube_call *call = client->first; call; call = call->next) {
         if (call->state == CALL_WAITING && call->resume_us > now_us) {
             timer_set(client, call->resume_us, now_us);
@@ -631,11 +617,21 @@ static void pump(struct kube_client *client)
             call->state = CALL_QUEUED;
         if (call->state != CALL_QUEUED)
             continue;
-        if (wants_plugin)
-            plugin_start(client);
-        else if (is_stream(call) || client->running < client->opts.in_flight_max)
+        if (!is_stream(call) && client->running >= client->opts.in_flight_max)
+            continue;
+        if (kube_auth_ready(client->auth))
             call_run(call);
     }
+}
+
+static void auth_changed(void *ctx, const struct err *err)
+{
+    struct kube_client *client = ctx;
+
+    if (err)
+        fail_queued(client, err); /* may be the end of it */
+    else
+        pump(client);
 }
 
 /* The door --------------------------------------------------------------------------------------*/
@@ -648,14 +644,12 @@ int kube_client_open(struct kube_client **out, const struct kube_client_opts *op
     if (!client->opts.in_flight_max)
         client->opts.in_flight_max = IN_FLIGHT;
     client->user_agent = xstrdup(opts->user_agent);
-    kube_auth_init(&client->auth, opts->config);
-    kube_auth_read(&client->auth, true, clock_mono_us());
     if (transport_open(&client->transport, opts->loop, stirred, client, err) < 0) {
-        kube_auth_clear(&client->auth);
         free(client->user_agent);
         free(client);
         return -1;
     }
+    client->auth = kube_auth_open(opts->loop, opts->config, auth_changed, client);
     (void)uv_timer_init(opts->loop, &client->timer);
     client->timer.data = client;
     client->parts_open = 2;
@@ -667,7 +661,6 @@ static void part_closed(struct kube_client *client)
 {
     if (--client->parts_open > 0)
         return;
-    kube_auth_clear(&client->auth);
     map_clear(&client->warnings);
     free(client->user_agent);
     free(client);
@@ -687,8 +680,7 @@ static void client_end(struct kube_client *client)
 {
     while (client->first)
         call_free(client->first);
-    if (client->plugin)
-        client->plugin->client = NULL;
+    kube_auth_close(client->auth);
     transport_close(client->transport, transport_freed);
     uv_close((uv_handle_t *)&client->timer, timer_closed);
 }

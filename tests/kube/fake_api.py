@@ -142,7 +142,7 @@ class Connection:
 
     def send_head(self, code, headers):
         phrase = http.HTTPStatus(code).phrase if code in list(http.HTTPStatus) else "X"
-        lines = ["HTTP/1.1 %d %s" % (code, phrase)] + ["%s: %s" % pair for pair in headers]
+        lines = ["HTTP/1.1 %d %s" % (code, phrase)] + ["%s: %s" % tuple(pair) for pair in headers]
         self.sock.sendall(("\r\n".join(lines) + "\r\n\r\n").encode("latin-1"))
 
     def chunk(self, data):
