@@ -43,6 +43,7 @@ void kube_config_free(struct kube_config *config)
     list_free(config->exec.env);
     free(config->exec.api_version);
     free(config->exec.install_hint);
+    config_wipe(config->exec.cluster_config);
     free(config->space);
     free(config->origin);
     free(config);

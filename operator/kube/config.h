@@ -23,6 +23,7 @@ struct kube_exec {
     char **argv; /* owned, NULL-terminated; NULL: no plugin */
     char **env;  /* owned "NAME=value", NULL-terminated; for the child only */
     char *api_version, *install_hint;
+    char *cluster_config; /* JSON for it, from the cluster's extensions; or NULL */
     bool provide_cluster_info;
 };
 

@@ -155,6 +155,18 @@ static int add_ca(cJSON *cluster, const struct kube_secret_text *ca, struct err 
     return 0;
 }
 
+static void add_extension(cJSON *cluster, const char *text)
+{
+    cJSON *doc = NULL;
+    struct err err;
+
+    if (!text)
+        return;
+    if (json_parse(&doc, text, strlen(text), &err) < 0 ||
+        !cJSON_AddItemToObject(cluster, "config", doc))
+        abort(); /* json_print made it */
+}
+
 static int add_cluster(cJSON *spec, const struct kube_config *config, struct err *err)
 {
     cJSON *cluster = cJSON_AddObjectToObject(spec, "cluster");
@@ -168,6 +180,7 @@ static int add_cluster(cJSON *spec, const struct kube_config *config, struct err
         json_add_bool(cluster, "insecure-skip-tls-verify", true);
     if (config->proxy_url)
         json_add_str(cluster, "proxy-url", config->proxy_url);
+    add_extension(cluster, config->exec.cluster_config);
     return add_ca(cluster, &config->ca, err);
 }
 

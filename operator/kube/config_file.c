@@ -236,6 +236,23 @@ static void read_proxy(struct config_reader *r, const struct config_entry *clust
         r->config->proxy_url = xstrdup(proxy);
 }
 
+/* What a cluster says to exec plugins alone. */
+static void read_extension(struct config_reader *r, const struct config_entry *cluster)
+{
+    const cJSON *item; /* borrowed from cluster */
+
+    cJSON_ArrayForEach(item, config_item(cluster->body, "extensions"))
+    {
+        const char *name = config_name(item);
+        const cJSON *extension = config_item(item, "extension");
+
+        if (name && strcmp(name, "client.authentication.k8s.io/exec") == 0 && extension) {
+            free(r->config->exec.cluster_config);
+            r->config->exec.cluster_config = json_print(extension);
+        }
+    }
+}
+
 static void read_cluster(struct config_reader *r, const struct config_entry *cluster)
 {
     const char *name = config_text(r, cluster, "tls-server-name");
@@ -243,6 +260,7 @@ static void read_cluster(struct config_reader *r, const struct config_entry *clu
 
     read_server(r, cluster);
     read_proxy(r, cluster);
+    read_extension(r, cluster);
     config_key(key, cluster, "tls-server-name");
     if (name && strpbrk(name, " /:@\t\r\n"))
         config_problem(r, cluster->file, key, "must be a host name");

@@ -523,7 +523,9 @@ static struct kube_config *with_plugin(const char *script, const char *hint)
     AUTO_FREE char *body = xasprintf("#!/bin/sh\n%s\n", script), *path = put("plugin", body);
     AUTO_FREE char *text = xasprintf(
         "current-context: a\nclusters: [{name: c, cluster: {server: \"https://h:1\", "
-        "certificate-authority-data: " PEM_DATA "}}]\ncontexts: [{name: a, context: {cluster: c, "
+        "certificate-authority-data: " PEM_DATA
+        ", extensions: [{name: client.authentication.k8s.io/exec, extension: {audience: "
+        "films}}]}}]\ncontexts: [{name: a, context: {cluster: c, "
         "user: u}}]\nusers: [{name: u, user: {exec: {command: ./plugin, args: [\"a b\", "
         "\"$HOME;\"], apiVersion: " V1 ", env: [{name: KREFL_X, value: own}], provideClusterInfo: "
         "true, installHint: \"%s\"}}}]\n",
@@ -557,6 +559,7 @@ static void test_plugin(void **state)
     CHECK_HAS("info", credential.token, "|apiVersion|:|" V1 "|");
     CHECK_HAS("info", credential.token, "|interactive|:false");
     CHECK_HAS("info", credential.token, "|server|:|https://h:1|");
+    CHECK_HAS("info", credential.token, "|config|:{|audience|:|films|}");
     CHECK_HAS("info", credential.token, "|certificate-authority-data|:|" PEM_DATA "|");
     CHECK_STR("ours", getenv("KREFL_X"), "ours");
     assert_null(getenv("KUBERNETES_EXEC_INFO"));
