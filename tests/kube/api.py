@@ -70,7 +70,8 @@ class Api:
 
     def call(self, method, path, body=None, kind="application/json"):
         data = None if body is None else json.dumps(body)
-        for attempt in range(2):
+        end = time.monotonic() + 20  # an API server that restarts
+        while True:
             if self.connection is None:
                 self.connection = self._connect(30)
             try:
@@ -80,8 +81,9 @@ class Api:
                 break
             except (http.client.HTTPException, OSError):
                 self.connection = None
-                if attempt:
+                if time.monotonic() > end:
                     raise
+                time.sleep(0.1)
         if answer.status >= 300:
             raise ApiError(answer.status, text)
         return json.loads(text) if text.startswith("{") else text

@@ -125,10 +125,10 @@ class World:
                "STEREO_LISTEN": "127.0.0.1:0", "STEREO_LEASE_NAMESPACE": "default", "STEREO_LOG_FORMAT": "text",
                "STEREO_LOG_LEVEL": "debug", "PATH": os.environ["PATH"],
                "ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", ""), **environment}
-        log = open(os.path.join(self.folder, name + ".log"), "ab")
-        process = subprocess.Popen([os.path.join(self.build, "operator", "stereo-operator")], env=env, stdout=log,
-                                   stderr=subprocess.STDOUT, cwd=self.folder)
-        process.log = log.name
+        with open(os.path.join(self.folder, name + ".log"), "ab") as log:
+            process = subprocess.Popen([os.path.join(self.build, "operator", "stereo-operator")], env=env, stdout=log,
+                                       stderr=subprocess.STDOUT, cwd=self.folder)
+            process.log = log.name
         self.operators.append(process)
         return process
 
@@ -150,7 +150,10 @@ class World:
         return self.api.create(JOBS % self.space, body)
 
     def get(self, name):
-        return self.api.find((JOBS % self.space) + "/" + name)
+        job = self.api.find((JOBS % self.space) + "/" + name)
+        if job:
+            job.setdefault("status", {}).setdefault("phase", "Pending")
+        return job
 
     def patch(self, name, body):
         return self.api.merge((JOBS % self.space) + "/" + name, body)

@@ -77,6 +77,14 @@ static void the_operators_names_are_the_usual_ones(void **state)
         "controller_runtime_active_workers{controller=\"stereojob\"} 2\n",
         "workqueue_depth{name=\"stereojob\",controller=\"stereojob\"} 3\n",
         "workqueue_adds_total{name=\"stereojob\",controller=\"stereojob\"} 9\n",
+        "workqueue_queue_duration_seconds_bucket{name=\"stereojob\",controller=\"stereojob\",le="
+        "\"1\"} "
+        "4\n",
+        "workqueue_queue_duration_seconds_bucket{name=\"stereojob\",controller=\"stereojob\",le="
+        "\"10\"} "
+        "7\n",
+        "workqueue_queue_duration_seconds_sum{name=\"stereojob\",controller=\"stereojob\"} 12.5\n",
+        "workqueue_queue_duration_seconds_count{name=\"stereojob\",controller=\"stereojob\"} 9\n",
         "workqueue_longest_running_processor_seconds{name=\"stereojob\",controller=\"stereojob\"} "
         "0.5\n",
         "rest_client_requests_total{code=\"200\",method=\"GET\",host=\"h:1\"} 1\n",
@@ -88,9 +96,11 @@ static void the_operators_names_are_the_usual_ones(void **state)
         "process_open_fds ",
         "process_cpu_seconds_total ",
     };
-    const struct work_stats stats = {
-        .depth = 3, .under_way = 2, .adds = 9, .longest_running_s = 0.5
-    };
+    const struct work_stats stats = { .depth = 3,
+                                      .under_way = 2,
+                                      .adds = 9,
+                                      .longest_running_s = 0.5,
+                                      .waited = { { [8] = 4, [9] = 3, [12] = 2 }, 12.5 } };
     AUTO(names) struct names *names = names_new("https://h:1/path");
     AUTO_FREE char *text = NULL;
     size_t len;
