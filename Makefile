@@ -3,7 +3,7 @@
 .DEFAULT_GOAL := help
 
 help: ## this list
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 10
+	@sed -n 's/^\([a-z0-9]*\):.*## /\1\t/p' Makefile | expand -t 10
 
 deps: ## install what is missing (Debian 12 or 13, root)
 	scripts/install-deps
@@ -17,6 +17,14 @@ check: deps ## the short tests, at most 8 minutes on two cores
 
 test: deps ## all tests, at most 45 minutes on two cores
 	scripts/run-suites test
+
+images: ## the images of worker and operator, by buildah, without a registry (root)
+	scripts/install-deps --e2e
+	scripts/images
+
+e2e: ## on a real Kubernetes node on this machine: images, helm, S3, kills (root)
+	scripts/install-deps --e2e
+	e2e/run
 
 bench: build ## the numbers of the design, measured
 	bench/run

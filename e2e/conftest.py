@@ -123,7 +123,8 @@ def space(request, operator, s3, api):
     yield made
     if getattr(request.node, "report_call", None) is not None and request.node.report_call.failed:
         last_words(operator, name)
-    operator.kubectl("delete", "namespace", name, "--timeout=90s")
+    operator.kubectl("delete", "stereojobs", "--all", "-n", name, "--ignore-not-found", "--timeout=90s", check=False)
+    operator.kubectl("delete", "namespace", name, "--ignore-not-found", "--timeout=90s")
 
 
 @pytest.fixture

@@ -101,17 +101,17 @@ class Node:
     def leader(self):
         return self.get("lease", "-n", SYSTEM, "stereo-operator")["spec"].get("holderIdentity", "")
 
-    def kill_leader(self):
-        """kill -9 of the replica that leads; its name."""
-        name = self.leader()
-        for pod in self.operator_pods():
-            if pod["metadata"]["name"] == name:
-                pids = self.processes(pod)
-                assert pids, "no process of %s" % name
-                for pid in pids:
-                    os.kill(pid, signal.SIGKILL)
-                return name
-        raise AssertionError("the leader %r is no pod of ours" % name)
+    def kill_leader(self, timeout_s=60):
+        """kill -9 of the replica that leads, once it runs; its name."""
+        def look():
+            name = self.leader()
+            pids = [pid for pod in self.operator_pods() if pod["metadata"]["name"] == name
+                    for pid in self.processes(pod)]
+            return (name, pids) if pids else None
+        name, pids = until("a leader that runs", look, timeout_s)
+        for pid in pids:
+            os.kill(pid, signal.SIGKILL)
+        return name
 
 
 class Space:
