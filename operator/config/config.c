@@ -48,8 +48,7 @@ static void *field_of(const struct config_row *row, struct operator_config *conf
     return (char *)config + row->offset;
 }
 
-/* The command line
- * -------------------------------------------------------------------------------*/
+/* The command line -----------------------------------------------------------------------------*/
 
 static const struct config_row *row_find(const char *name, size_t len)
 {
@@ -126,8 +125,7 @@ static void flags_read(struct loading *loading, int argc, char *const *argv)
     }
 }
 
-/* Values
- * -----------------------------------------------------------------------------------------*/
+/* Values ---------------------------------------------------------------------------------------*/
 
 static const char *env_find(char *const *env, const char *name)
 {
@@ -288,8 +286,7 @@ static void row_load(struct loading *loading, const struct config_row *row, char
         *(char ***)field_of(row, loading->config) = xcalloc(1, sizeof(char *));
 }
 
-/* What follows from others
- * -----------------------------------------------------------------------*/
+/* What follows from others ---------------------------------------------------------------------*/
 
 static void secret_copy(struct config_secret *out, const struct config_secret *from)
 {

@@ -231,8 +231,22 @@ void metric_observe(struct metric *metric, double value, const char *const *valu
     series->count++;
 }
 
-/* Printing
- * ---------------------------------------------------------------------------------------*/
+void metric_set_buckets(struct metric *metric, const uint64_t *buckets, size_t bucket_count,
+                        double sum, const char *const *values)
+{
+    struct series *series = series_get(metric, values);
+
+    if (bucket_count != metric->bound_count + 1)
+        abort();
+    series->value = sum;
+    series->count = 0;
+    for (size_t i = 0; i < bucket_count; i++) {
+        series->buckets[i] = buckets[i];
+        series->count += buckets[i];
+    }
+}
+
+/* Printing -------------------------------------------------------------------------------------*/
 
 /* The shortest text that reads back as the same number. */
 static void number_format(char out[NUMBER_SIZE], double value)

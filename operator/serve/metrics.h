@@ -10,6 +10,7 @@
 #include "common/auto.h"
 
 #include <stddef.h>
+#include <stdint.h>
 
 enum { METRIC_LABELS_MAX = 4, METRIC_SERIES_MAX = 500 };
 
@@ -37,6 +38,11 @@ void metric_add(struct metric *metric, double by, const char *const *values); /*
 /* Of a gauge; of a counter whose total is kept elsewhere. */
 void metric_set(struct metric *metric, double value, const char *const *values);
 void metric_observe(struct metric *metric, double value, const char *const *values);
+
+/* Of a histogram whose counts are kept elsewhere: one for each bound (not above it), one for more.
+ */
+void metric_set_buckets(struct metric *metric, const uint64_t *buckets, size_t bucket_count,
+                        double sum, const char *const *values);
 
 /* Seconds of work: 5 ms to 60 s. */
 extern const double metric_seconds[];

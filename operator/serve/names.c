@@ -161,6 +161,10 @@ void names_work(struct names *names, const struct work_stats *stats, size_t at_o
     metric_set(names->retries, (double)stats->retries, QUEUE);
     metric_set(names->unfinished, stats->unfinished_s, QUEUE);
     metric_set(names->longest, stats->longest_running_s, QUEUE);
+    metric_set_buckets(names->queue_seconds, stats->waited.buckets, WORK_BOUNDS + 1,
+                       stats->waited.sum_s, QUEUE);
+    metric_set_buckets(names->work_seconds, stats->worked.buckets, WORK_BOUNDS + 1,
+                       stats->worked.sum_s, QUEUE);
     metric_set(names->workers_active, (double)stats->under_way, METRIC_VALUES(CONTROLLER));
     metric_set(names->workers_max, (double)at_once, METRIC_VALUES(CONTROLLER));
 }

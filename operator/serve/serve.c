@@ -52,8 +52,7 @@ struct serve {
     size_t count;
 };
 
-/* Connections
- * ------------------------------------------------------------------------------------*/
+/* Connections ----------------------------------------------------------------------------------*/
 
 static void connection_unlink(struct connection *connection)
 {
@@ -124,8 +123,7 @@ static void listen_ready(uv_poll_t *poll, int status, int events)
         connection_take(serve, fd);
 }
 
-/* Pages
- * ------------------------------------------------------------------------------------------*/
+/* Pages ----------------------------------------------------------------------------------------*/
 
 static void answer_text(struct serve_answer *out, int status, char *text)
 {
@@ -169,8 +167,7 @@ static void answer(struct serve *serve, const char *path, struct serve_answer *o
         answer_text(out, 404, xstrdup("there is no such page\n"));
 }
 
-/* Requests
- * ---------------------------------------------------------------------------------------*/
+/* Requests -------------------------------------------------------------------------------------*/
 
 static int header_add(struct lws *wsi, const char *name, const char *value, unsigned char **at,
                       unsigned char *end)
@@ -283,8 +280,7 @@ static int called(struct lws *wsi, enum lws_callback_reasons reason, void *user,
     }
 }
 
-/* Opening and closing
- * ----------------------------------------------------------------------------*/
+/* Opening and closing --------------------------------------------------------------------------*/
 
 /* Clients can cause most of its words, so they are for debugging only. */
 static void lws_said(int level, const char *text)

@@ -5,45 +5,48 @@
 
 #include <stdlib.h>
 
-enum { BACKOFF_DOUBLINGS = 18 }; /* 5 ms x 2^18 > 1000 s */
+enum {
+    BACKOFF_DOUBLINGS = 18, /* 5 ms x 2^18 > 1000 s */
+    LOW_EVERY = 16,         /* of so many high ones, a low one comes */
+};
 #define BACKOFF_FIRST_US INT64_C(5000)
 #define BACKOFF_MAX_US   INT64_C(1000000000)
 
 static void list_push(struct work_list *list, struct work_item *item)
 {
-    item->next = NULL;
-    *list->last = item;
-    list->last = &item->next;
-}
-
-static struct work_item *list_pop(struct work_list *list)
-{
-    struct work_item *item = list->first;
-
-    if (!item)
-        return NULL;
-    list->first = item->next;
-    if (!list->first)
-        list->last = &list->first;
-    return item;
+    item->before = list->last;
+    item->after = NULL;
+    *(list->last ? &list->last->after : &list->first) = item;
+    list->last = item;
 }
 
 static void list_remove(struct work_list *list, const struct work_item *item)
 {
-    struct work_item **at = &list->first;
-
-    while (*at != item)
-        at = &(*at)->next;
-    *at = item->next;
-    if (list->last == &item->next)
-        list->last = at;
+    *(item->before ? &item->before->after : &list->first) = item->after;
+    *(item->after ? &item->after->before : &list->last) = item->before;
 }
+
+/* Durations ------------------------------------------------------------------------------------*/
+
+const double work_bounds_s[WORK_BOUNDS] = { 1e-8, 1e-7, 1e-6, 1e-5, 1e-4, 1e-3,
+                                            1e-2, 0.1,  1,    10,   100,  1000 };
+
+static void times_add(struct work_times *times, int64_t us)
+{
+    double s = us > 0 ? (double)us / 1e6 : 0;
+    size_t bucket = 0;
+
+    while (bucket < WORK_BOUNDS && s > work_bounds_s[bucket])
+        bucket++;
+    times->buckets[bucket]++;
+    times->sum_s += s;
+}
+
+/* Items ----------------------------------------------------------------------------------------*/
 
 void work_core_init(struct work_core *core)
 {
     *core = (struct work_core){ .depth = 0 };
-    core->high.last = &core->high.first;
-    core->low.last = &core->low.first;
 }
 
 static void item_free(void *ctx, const char *key, void *value)
@@ -60,6 +63,7 @@ void work_core_clear(struct work_core *core)
 {
     map_each(&core->items, item_free, NULL);
     map_clear(&core->items);
+    due_heap_clear(&core->waiting);
 }
 
 static struct work_item *item_get(struct work_core *core, const char *key)
@@ -77,14 +81,21 @@ static struct work_item *item_get(struct work_core *core, const char *key)
 /* Nothing is remembered of a key that does nothing and never failed. */
 static void item_settle(struct work_core *core, struct work_item *item)
 {
-    if (item->queued || item->running || item->due_us || item->failures)
+    if (item->queued || item->running || item->due.at_us || item->failures)
         return;
     (void)map_remove(&core->items, item->key);
     item_free(NULL, NULL, item);
 }
 
-static void item_ready(struct work_core *core, struct work_item *item, bool low)
+/* Once, however often it comes before it is run. */
+static void item_ready(struct work_core *core, struct work_item *item, bool low, int64_t now_us)
 {
+    bool is_new = item->running ? !item->dirty : !item->queued;
+
+    if (is_new) {
+        core->adds++;
+        item->ready_us = now_us;
+    }
     if (item->running) {
         item->dirty_low = item->dirty ? item->dirty_low && low : low;
         item->dirty = true;
@@ -101,13 +112,12 @@ static void item_ready(struct work_core *core, struct work_item *item, bool low)
     list_push(low ? &core->low : &core->high, item);
 }
 
-void work_core_add(struct work_core *core, const char *key, bool low)
+void work_core_add(struct work_core *core, const char *key, bool low, int64_t now_us)
 {
     struct work_item *item = item_get(core, key);
 
-    core->adds++;
-    item->due_us = 0; /* what was waited for comes now */
-    item_ready(core, item, low);
+    due_remove(&core->waiting, &item->due); /* what was waited for comes now */
+    item_ready(core, item, low, now_us);
 }
 
 void work_core_add_at(struct work_core *core, const char *key, int64_t due_us)
@@ -116,8 +126,8 @@ void work_core_add_at(struct work_core *core, const char *key, int64_t due_us)
 
     if (item->queued)
         return;
-    if (!item->due_us || due_us < item->due_us)
-        item->due_us = due_us;
+    if (!item->due.at_us || due_us < item->due.at_us)
+        due_set(&core->waiting, &item->due, due_us > 0 ? due_us : 1);
 }
 
 int64_t work_core_add_backoff(struct work_core *core, const char *key, int64_t now_us)
@@ -145,42 +155,38 @@ void work_core_forget(struct work_core *core, const char *key)
     item_settle(core, item);
 }
 
-struct ripen {
-    struct work_core *core;
-    int64_t now_us, next_us;
-};
-
-static void item_ripen(void *ctx, const char *key, void *value)
-{
-    struct ripen *ripen = ctx;
-    struct work_item *item = value;
-
-    (void)key;
-    if (!item->due_us)
-        return;
-    if (item->due_us <= ripen->now_us) {
-        item->due_us = 0;
-        ripen->core->adds++;
-        item_ready(ripen->core, item, false);
-    } else if (!ripen->next_us || item->due_us < ripen->next_us) {
-        ripen->next_us = item->due_us;
-    }
-}
-
 int64_t work_core_ripen(struct work_core *core, int64_t now_us)
 {
-    struct ripen ripen = { core, now_us, 0 };
+    struct due *due;
 
-    map_each(&core->items, item_ripen, &ripen);
-    return ripen.next_us;
+    while ((due = due_first(&core->waiting)) && due->at_us <= now_us) {
+        struct work_item *item = (struct work_item *)due; /* its first member */
+
+        due_remove(&core->waiting, due);
+        item_ready(core, item, false, now_us);
+    }
+    return due ? due->at_us : 0;
+}
+
+/* Low ones yield, but not for ever: a stream of events must not hide a job of the first list. */
+static struct work_item *pick(struct work_core *core)
+{
+    bool is_turn = core->streak >= LOW_EVERY;
+    struct work_list *list =
+        !core->high.first || (is_turn && core->low.first) ? &core->low : &core->high;
+    struct work_item *item = list->first;
+
+    if (!item)
+        return NULL;
+    core->streak = list == &core->high && core->low.first ? core->streak + 1 : 0;
+    list_remove(list, item);
+    return item;
 }
 
 const char *work_core_take(struct work_core *core, int64_t now_us)
 {
-    struct work_item *item = list_pop(&core->high);
+    struct work_item *item = pick(core);
 
-    if (!item)
-        item = list_pop(&core->low);
     if (!item)
         return NULL;
     core->depth--;
@@ -188,10 +194,11 @@ const char *work_core_take(struct work_core *core, int64_t now_us)
     item->queued = false;
     item->running = true;
     item->begun_us = now_us;
+    times_add(&core->waited, now_us - item->ready_us);
     return item->key;
 }
 
-void work_core_done(struct work_core *core, const char *key)
+void work_core_done(struct work_core *core, const char *key, int64_t now_us)
 {
     struct work_item *item = map_get(&core->items, key);
     bool dirty;
@@ -199,10 +206,16 @@ void work_core_done(struct work_core *core, const char *key)
     if (!item || !item->running)
         return;
     core->under_way--;
+    times_add(&core->worked, now_us - item->begun_us);
     dirty = item->dirty;
     item->running = item->dirty = false;
-    if (dirty)
-        item_ready(core, item, item->dirty_low);
+    if (dirty) {
+        int64_t ready_us = item->ready_us;
+
+        item_ready(core, item, item->dirty_low, now_us);
+        item->ready_us = ready_us; /* it waits since it became dirty, and was counted then */
+        core->adds--;
+    }
     item_settle(core, item);
 }
 
@@ -232,6 +245,8 @@ void work_core_stats(const struct work_core *core, int64_t now_us, struct work_s
     *out = (struct work_stats){ .depth = core->depth,
                                 .under_way = core->under_way,
                                 .adds = core->adds,
-                                .retries = core->retries };
+                                .retries = core->retries,
+                                .waited = core->waited,
+                                .worked = core->worked };
     map_each(&core->items, item_age, &age);
 }
