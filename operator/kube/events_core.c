@@ -97,7 +97,7 @@ static struct events_series *dequeue(struct events_core *core)
     return series;
 }
 
-/* What is written -------------------------------------------------------------------------------*/
+/* What is written ------------------------------------------------------------------------------*/
 
 /* Bytes of a whole UTF-8 character at s; 0: there is none. */
 static size_t character_bytes(const unsigned char *s)
@@ -190,8 +190,7 @@ static cJSON *body_build(const struct events_series *series)
     return doc;
 }
 
-/* Emitting
- * ---------------------------------------------------------------------------------------*/
+/* Emitting -------------------------------------------------------------------------------------*/
 
 static bool is_quiet(const struct events_core *core, const struct events_series *series)
 {
@@ -256,7 +255,7 @@ void events_core_emit(struct events_core *core, int64_t now_us, int64_t unix_ms,
         series_new(core, key, now_us, unix_ms, what);
 }
 
-/* Sending ---------------------------------------------------------------------------------------*/
+/* Sending --------------------------------------------------------------------------------------*/
 
 struct sweep {
     struct events_core *core;

@@ -26,7 +26,7 @@ void lease_core_clear(struct lease_core *core)
     core->holder = NULL;
 }
 
-/* The record ------------------------------------------------------------------------------------*/
+/* The record -----------------------------------------------------------------------------------*/
 
 static bool is_ours(const struct lease_core *core)
 {
@@ -102,7 +102,7 @@ static cJSON *record_build(const struct lease_core *core, int64_t unix_ms, bool 
     return doc;
 }
 
-/* States ----------------------------------------------------------------------------------------*/
+/* States ---------------------------------------------------------------------------------------*/
 
 /* Replicas that started together do not ask together. */
 static void plan_later(struct lease_core *core, int64_t now_us, enum lease_ask plan)

@@ -326,8 +326,7 @@ static void conflicts_are_met_in_peace(void **state)
     lease_core_clear(&core);
 }
 
-/* Three candidates, a server and a bad network: never two at a time.
- * ------------------------------*/
+/* Three candidates, a server and a bad network: never two at a time. ---------------------------*/
 
 enum { CANDIDATES = 3, STEP_MS = 20, RUN_MS = 240000, QUIET_MS = 180000, SEEDS = 150 };
 
