@@ -33,9 +33,9 @@ struct record {
     uint32_t pts_crc;
     int reorder; /* encoder's video_delay: frames between decode and display order */
     char extradata_sha256[HASH_HEX_SIZE];
+    char sha256[HASH_HEX_SIZE]; /* of the segment */
     /* convert, assemble */
     uint64_t bytes;
-    char sha256[HASH_HEX_SIZE];
     /* plan, convert, assemble */
     int64_t duration_ms; /* of film, segment, output */
     int64_t wall_ms;     /* this attempt took */

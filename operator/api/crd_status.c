@@ -11,7 +11,6 @@
 #define COUNT_MAX   4294967295.0
 #define TEXT_MAX    64
 #define MESSAGE_MAX 1024
-#define SHA256_HEX  64
 #define MILLIS_MAX  253402300799999.0 /* the year 9999 */
 
 static const char *const phases[] = { "Pending",    "Planning",  "Converting",
@@ -87,7 +86,6 @@ const struct field status_fields[] = {
     { .path = "status.output", .type = FIELD_OBJECT, .doc = "The 3D film, once it is published." },
     RECORD("status.output"),
     COUNT("status.output.bytes", MILLIS_MAX, "Its size in bytes."),
-    TEXT("status.output.sha256", SHA256_HEX, "Its SHA-256."),
 
     { .path = "status.deadLetters",
       .type = FIELD_LIST,

@@ -47,7 +47,6 @@ static const struct record assemble_record = {
     .id = { STAGE_ASSEMBLE, 0, 0, 0 },
     .frames = 100000,
     .bytes = INT64_C(1) << 40,
-    .sha256 = SHA,
     .duration_ms = 4000000,
     .wall_ms = 1000,
 };

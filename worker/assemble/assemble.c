@@ -32,7 +32,6 @@ static void fill_record(const struct job *job, struct record *record, const stru
     record->bytes = done->bytes;
     record->duration_ms = done->duration_ms;
     record->segments = plan->segment_count;
-    memcpy(record->sha256, done->sha256, sizeof(record->sha256));
 }
 
 /* 1: an earlier attempt published this very film; 0: not yet; -1: something else is there. */

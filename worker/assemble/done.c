@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-enum { MAX_BYTES = 1024, BLOCK_BYTES = 1 << 20 };
+enum { MAX_BYTES = 1024, BLOCK_BYTES = 1 << 20, DIGEST_BYTES = 8 << 20 };
 
 int done_load(struct done *out, struct store *store, struct err *err)
 {
@@ -20,7 +20,7 @@ int done_load(struct done *out, struct store *store, struct err *err)
         return -1;
     if (json_parse(&doc, text.data ? text.data : "", text.len, err) < 0 ||
         json_i64(&bytes, doc, "bytes", 1, INT64_MAX, err) < 0 ||
-        json_str(done.sha256, sizeof(done.sha256), doc, "sha256", err) < 0 ||
+        json_str(done.digest, sizeof(done.digest), doc, "digest", err) < 0 ||
         json_i64(&done.frames, doc, "frames", 1, INT64_MAX, err) < 0 ||
         json_i64(&done.duration_ms, doc, "durationMs", 0, INT64_MAX, err) < 0) {
         err->code = ERR_INTERNAL;
@@ -37,7 +37,7 @@ int done_save(const struct done *done, struct store *store, struct err *err)
     AUTO_FREE char *text = NULL;
 
     json_add_i64(doc, "bytes", (int64_t)done->bytes);
-    json_add_str(doc, "sha256", done->sha256);
+    json_add_str(doc, "digest", done->digest);
     json_add_i64(doc, "frames", done->frames);
     json_add_i64(doc, "durationMs", done->duration_ms);
     text = json_print(doc);
@@ -51,23 +51,44 @@ int done_save(const struct done *done, struct store *store, struct err *err)
     return err_set(err, ERR_DEPENDENCY, "%s is being written by another attempt", DONE_KEY);
 }
 
-static int hash_file(struct store_reader *reader, char hex[HASH_HEX_SIZE], struct err *err)
+/* One of both is NULL. */
+static int hash_range(struct hash *hash, struct store_reader *reader, struct store_writer *writer,
+                      uint64_t at, struct err *err)
 {
     AUTO_FREE uint8_t *block = xmalloc(BLOCK_BYTES);
-    struct hash *hash = hash_new();
-    uint64_t at = 0;
+    uint64_t end = at + DIGEST_BYTES;
     size_t got = 1;
-    int rc = 0;
 
-    while (rc == 0 && got > 0) {
-        rc = store_reader_read(reader, at, block, BLOCK_BYTES, &got, err);
-        if (rc == 0)
-            hash_update(hash, block, got);
-        at += got;
+    for (; at < end && got > 0; at += got) {
+        int rc = reader ? store_reader_read(reader, at, block, BLOCK_BYTES, &got, err)
+                        : store_writer_read(writer, at, block, BLOCK_BYTES, &got, err);
+
+        if (rc < 0)
+            return -1;
+        if (got > end - at)
+            got = (size_t)(end - at);
+        hash_update(hash, block, got);
     }
+    return 0;
+}
+
+static int digest(char hex[HASH_HEX_SIZE], struct store_reader *reader, struct store_writer *writer,
+                  uint64_t size, struct err *err)
+{
+    struct hash *hash = hash_new();
+    int rc = hash_range(hash, reader, writer, 0, err);
+
+    if (rc == 0 && size > DIGEST_BYTES)
+        rc = hash_range(hash, reader, writer, size - DIGEST_BYTES, err);
     hash_final(hash, hex);
     hash_free(hash);
     return rc;
+}
+
+int done_note_file(struct done *done, struct store_writer *writer, struct err *err)
+{
+    done->bytes = store_writer_size(writer);
+    return digest(done->digest, NULL, writer, done->bytes, err);
 }
 
 int done_is_published(const struct done *done, const char *uri, struct err *err)
@@ -79,7 +100,7 @@ int done_is_published(const struct done *done, const char *uri, struct err *err)
         return err->code == ERR_NOT_FOUND ? 0 : -1;
     if (store_reader_stat(reader)->size != done->bytes)
         return 0;
-    if (hash_file(reader, hex, err) < 0)
+    if (digest(hex, reader, NULL, done->bytes, err) < 0)
         return -1;
-    return strcmp(hex, done->sha256) == 0;
+    return strcmp(hex, done->digest) == 0;
 }

@@ -15,10 +15,12 @@
 
 struct done {
     uint64_t bytes;
-    char sha256[HASH_HEX_SIZE];
+    char digest[HASH_HEX_SIZE]; /* of its first 8 MiB, an MP4's index among them, and its last */
     int64_t frames, duration_ms;
 };
 
+/* Fills bytes and digest from a file that is finished and not committed. */
+int done_note_file(struct done *done, struct store_writer *writer, struct err *err);
 /* ERR_NOT_FOUND: there is none. */
 int done_load(struct done *out, struct store *store, struct err *err);
 int done_save(const struct done *done, struct store *store, struct err *err);

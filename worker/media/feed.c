@@ -14,9 +14,8 @@ enum { BLOCKS = 16, BLOCK_BYTES = 1 << 18, AVIO_BYTES = 1 << 15 };
 struct media_feed {
     struct store_reader *reader; /* borrowed, or NULL; the thread's */
     struct store_writer *writer; /* borrowed, or NULL; the thread's */
-    struct hash *hash;           /* owned; the thread's until it is joined */
+    struct hash *hash;           /* owned, or NULL; the thread's until it is joined */
     AVIOContext *avio;           /* owned */
-    bool alone;                  /* blocks are dropped once they are hashed */
     uint8_t *blocks;             /* owned; a ring: one side fills what the other has taken */
     size_t len[BLOCKS];
     size_t at;       /* what was taken of the oldest block */
@@ -53,7 +52,7 @@ static int wait_for_room(struct media_feed *feed)
 static void hand_over(struct media_feed *feed, bool some, bool broken)
 {
     pthread_mutex_lock(&feed->lock);
-    feed->count += some && !feed->alone;
+    feed->count += some;
     feed->broken = broken;
     feed->ended = !some;
     pthread_cond_signal(&feed->moved);
@@ -79,7 +78,8 @@ static void *run(void *ctx)
             got = 0;
         feed->len[block] = got;
         hand_over(feed, got > 0, rc < 0);
-        hash_update(feed->hash, data, got);
+        if (feed->hash)
+            hash_update(feed->hash, data, got);
         at += got;
     }
     return NULL;
@@ -158,7 +158,7 @@ void media_feed_free(struct media_feed *feed)
 }
 
 static int open_feed(struct media_feed **out, struct store_reader *reader,
-                     struct store_writer *writer, bool alone, struct err *err)
+                     struct store_writer *writer, struct err *err)
 {
     AUTO(media_feed) struct media_feed *feed = xcalloc(1, sizeof(*feed));
     uint8_t *buffer = av_malloc(AVIO_BYTES);
@@ -166,8 +166,7 @@ static int open_feed(struct media_feed **out, struct store_reader *reader,
 
     feed->reader = reader;
     feed->writer = writer;
-    feed->alone = alone;
-    feed->hash = hash_new();
+    feed->hash = reader ? hash_new() : NULL;
     feed->blocks = xmalloc((size_t)BLOCKS * BLOCK_BYTES);
     pthread_mutex_init(&feed->lock, NULL);
     pthread_cond_init(&feed->moved, NULL);
@@ -187,17 +186,12 @@ static int open_feed(struct media_feed **out, struct store_reader *reader,
 
 int media_feed_open_reader(struct media_feed **out, struct store_reader *reader, struct err *err)
 {
-    return open_feed(out, reader, NULL, false, err);
+    return open_feed(out, reader, NULL, err);
 }
 
 int media_feed_open_writer(struct media_feed **out, struct store_writer *writer, struct err *err)
 {
-    return open_feed(out, NULL, writer, false, err);
-}
-
-int media_feed_open_hash(struct media_feed **out, struct store_writer *writer, struct err *err)
-{
-    return open_feed(out, NULL, writer, true, err);
+    return open_feed(out, NULL, writer, err);
 }
 
 AVIOContext *media_feed_avio(const struct media_feed *feed)

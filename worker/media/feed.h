@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * feed.h - a file read once and in order: a thread of its own reads ahead and takes the SHA-256 of
- * the very bytes that the demuxer gets. What libav sees cannot be sought in. For the files of this
- * room only. One thread on this side.
+ * feed.h - a file read once and in order: a thread of its own reads ahead and, of a reader's, takes
+ * the SHA-256 of the very bytes that the demuxer gets. What libav sees cannot be sought in. For the
+ * files of this room only. One thread on this side.
  */
 #ifndef WORKER_MEDIA_FEED_H
 #define WORKER_MEDIA_FEED_H
@@ -15,12 +15,10 @@ struct media_feed;
  * its end, finished and not committed. */
 int media_feed_open_reader(struct media_feed **out, struct store_reader *reader, struct err *err);
 int media_feed_open_writer(struct media_feed **out, struct store_writer *writer, struct err *err);
-/* Only for its SHA-256: no block is kept for a demuxer, whatever of it is read. */
-int media_feed_open_hash(struct media_feed **out, struct store_writer *writer, struct err *err);
 void media_feed_free(struct media_feed *feed); /* stops the thread */
 AUTO_DEFINE(media_feed, struct media_feed *, media_feed_free)
 AVIOContext *media_feed_avio(const struct media_feed *feed);
 bool media_feed_failed(const struct media_feed *feed, struct err *err); /* the store's error */
-/* Brings it to the end, whatever was read before. At most once. */
+/* Of a reader, at most once; brings it to the end, whatever was read before. */
 int media_feed_sha256(struct media_feed *feed, char hex[HASH_HEX_SIZE], struct err *err);
 #endif

@@ -153,6 +153,8 @@ int media_output_finish(struct media_output *output, struct err *err)
     rc = av_write_trailer(output->ctx);
     output->outgrown = rc == AVERROR(EINVAL) && output->mp4 && output->moov_bytes > 0;
     avio_flush(output->ctx->pb);
+    if (output_io_finish(output->io, err) < 0)
+        return err_wrap(err, "writing the output");
     if (rc >= 0 && output->ctx->pb->error < 0)
         rc = output->ctx->pb->error;
     return rc < 0 ? output_io_fail(output->io, err, ERR_INTERNAL, rc, "the output's end") : 0;

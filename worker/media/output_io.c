@@ -1,25 +1,45 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Blocks go to the store by a thread of their own, in the order in which they come: the muxer goes
+ * on while the kernel or a server takes them. What fails there is told with the next block, or by
+ * output_io_finish.
+ */
 #include "common/mem.h"
 #include "worker/media/output_parts.h"
 
+#include <pthread.h>
 #include <string.h>
 
-#define BLOCK (1 << 20)
+enum { BLOCKS = 8, BLOCK_BYTES = 1 << 19 };
+
+struct block {
+    uint64_t pos;
+    size_t len;
+    uint8_t *data; /* owned; BLOCK_BYTES */
+};
 
 struct output_io {
     AVIOContext *avio;           /* owned */
-    struct store_writer *writer; /* borrowed */
-    uint64_t pos;
-    bool failed;
-    struct err err;
+    struct store_writer *writer; /* borrowed; the thread's until it is joined */
+    uint64_t pos, size;          /* as the muxer sees them */
+    bool failed;                 /* as far as the muxer was told */
+    struct err err;              /* the thread's until `broken` is seen */
+    bool has_thread;             /* and it is not joined */
+    pthread_t thread;
+    pthread_mutex_t lock;
+    pthread_cond_t moved;
+    struct block blocks[BLOCKS]; /* a ring: one side fills what the other has written */
+    unsigned head, count;        /* under lock */
+    bool broken, stop;           /* under lock */
 };
 
-static int fill_gap(struct output_io *io)
+/* A gap left by a seek is filled with zeros. */
+static int fill_gap(struct output_io *io, uint64_t to)
 {
     static const uint8_t zeros[65536];
 
-    while (store_writer_size(io->writer) < io->pos) {
-        uint64_t gap = io->pos - store_writer_size(io->writer);
+    while (store_writer_size(io->writer) < to) {
+        uint64_t gap = to - store_writer_size(io->writer);
         size_t len = gap < sizeof(zeros) ? (size_t)gap : sizeof(zeros);
 
         if (store_writer_write(io->writer, zeros, len, &io->err) < 0)
@@ -28,28 +48,95 @@ static int fill_gap(struct output_io *io)
     return 0;
 }
 
+static int store_block(struct output_io *io, const struct block *block)
+{
+    uint64_t size;
+    size_t back = 0;
+
+    if (fill_gap(io, block->pos) < 0)
+        return -1;
+    size = store_writer_size(io->writer);
+    if (block->pos < size)
+        back = size - block->pos < block->len ? (size_t)(size - block->pos) : block->len;
+    if (back && store_writer_rewrite(io->writer, block->pos, block->data, back, &io->err) < 0)
+        return -1;
+    if (block->len == back)
+        return 0;
+    return store_writer_write(io->writer, block->data + back, block->len - back, &io->err);
+}
+
+static void *run(void *ctx)
+{
+    struct output_io *io = ctx;
+
+    pthread_mutex_lock(&io->lock);
+    for (;;) {
+        int rc;
+
+        while (io->count == 0 && !io->stop)
+            pthread_cond_wait(&io->moved, &io->lock);
+        if (io->count == 0 || io->broken)
+            break;
+        pthread_mutex_unlock(&io->lock);
+        rc = store_block(io, &io->blocks[io->head % BLOCKS]);
+        pthread_mutex_lock(&io->lock);
+        io->head++;
+        io->count--;
+        io->broken = rc < 0;
+        pthread_cond_signal(&io->moved);
+    }
+    pthread_mutex_unlock(&io->lock);
+    return NULL;
+}
+
+/* The next free block, or NULL: writing failed. */
+static struct block *wait_for_room(struct output_io *io)
+{
+    struct block *block;
+
+    pthread_mutex_lock(&io->lock);
+    while (io->count == BLOCKS && !io->broken)
+        pthread_cond_wait(&io->moved, &io->lock);
+    io->failed = io->broken;
+    block = io->broken ? NULL : &io->blocks[(io->head + io->count) % BLOCKS];
+    pthread_mutex_unlock(&io->lock);
+    return block;
+}
+
+static int put(struct output_io *io, const uint8_t *data, size_t len)
+{
+    struct block *block = wait_for_room(io);
+
+    if (!block)
+        return -1;
+    block->pos = io->pos;
+    block->len = len;
+    memcpy(block->data, data, len);
+    pthread_mutex_lock(&io->lock);
+    io->count++;
+    pthread_cond_signal(&io->moved);
+    pthread_mutex_unlock(&io->lock);
+    io->pos += len;
+    if (io->size < io->pos)
+        io->size = io->pos;
+    return 0;
+}
+
 static int write_block(void *opaque, compat_avio_byte *data, int len)
 {
     struct output_io *io = opaque;
-    size_t left = len > 0 ? (size_t)len : 0, back = 0;
-    uint64_t size;
-    int rc;
+    size_t left = len > 0 ? (size_t)len : 0;
 
-    if (io->failed)
-        return AVERROR_EXTERNAL;
-    rc = fill_gap(io);
-    size = store_writer_size(io->writer);
-    if (io->pos < size)
-        back = size - io->pos < left ? (size_t)(size - io->pos) : left;
-    if (rc == 0 && back)
-        rc = store_writer_rewrite(io->writer, io->pos, data, back, &io->err);
-    if (rc == 0 && left > back)
-        rc = store_writer_write(io->writer, data + back, left - back, &io->err);
-    if (rc < 0) {
-        io->failed = true;
-        return io->err.code == ERR_SPACE ? AVERROR(ENOSPC) : AVERROR_EXTERNAL;
+    while (left > 0 && !io->failed) {
+        size_t part = left < BLOCK_BYTES ? left : BLOCK_BYTES;
+
+        if (put(io, data, part) == 0) {
+            data += part;
+            left -= part;
+        }
     }
-    io->pos += left;
+    if (io->failed)
+        return io->err.code == ERR_SPACE ? AVERROR(ENOSPC) : AVERROR_EXTERNAL;
     return len;
 }
 
@@ -59,12 +146,12 @@ static int64_t seek(void *opaque, int64_t offset, int whence)
     int64_t base = 0;
 
     if (whence & AVSEEK_SIZE)
-        return (int64_t)store_writer_size(io->writer);
+        return (int64_t)io->size;
     whence &= ~AVSEEK_FORCE;
     if (whence == SEEK_CUR)
         base = (int64_t)io->pos;
     else if (whence == SEEK_END)
-        base = (int64_t)store_writer_size(io->writer);
+        base = (int64_t)io->size;
     else if (whence != SEEK_SET)
         return AVERROR(EINVAL);
     if (offset < -base || offset > INT64_MAX - base)
@@ -76,26 +163,63 @@ static int64_t seek(void *opaque, int64_t offset, int whence)
 int output_io_open_write(struct output_io **out, struct store_writer *writer, struct err *err)
 {
     AUTO(output_io) struct output_io *io = xcalloc(1, sizeof(*io));
-    uint8_t *buffer = av_malloc(BLOCK);
+    uint8_t *buffer = av_malloc(BLOCK_BYTES);
+    int rc;
 
     io->writer = writer;
+    io->size = store_writer_size(writer);
+    pthread_mutex_init(&io->lock, NULL);
+    pthread_cond_init(&io->moved, NULL);
+    for (int i = 0; i < BLOCKS; i++)
+        io->blocks[i].data = xmalloc(BLOCK_BYTES);
     if (buffer)
-        io->avio = avio_alloc_context(buffer, BLOCK, 1, io, NULL, write_block, seek);
+        io->avio = avio_alloc_context(buffer, BLOCK_BYTES, 1, io, NULL, write_block, seek);
     if (!io->avio) {
         av_free(buffer);
         return err_set(err, ERR_NOMEM, "no memory for the output's buffer");
     }
+    rc = pthread_create(&io->thread, NULL, run, io);
+    if (rc != 0)
+        return err_errno(err, ERR_INTERNAL, rc, "a thread to write with");
+    io->has_thread = true;
     *out = TAKE(io);
     return 0;
+}
+
+/* The thread writes what it was given before it ends. */
+static void join(struct output_io *io)
+{
+    if (!io->has_thread)
+        return;
+    pthread_mutex_lock(&io->lock);
+    io->stop = true;
+    pthread_cond_signal(&io->moved);
+    pthread_mutex_unlock(&io->lock);
+    (void)pthread_join(io->thread, NULL);
+    io->has_thread = false;
+    io->failed = io->broken;
+}
+
+int output_io_finish(struct output_io *io, struct err *err)
+{
+    join(io);
+    if (io->failed)
+        *err = io->err;
+    return io->failed ? -1 : 0;
 }
 
 void output_io_free(struct output_io *io)
 {
     if (!io)
         return;
+    join(io);
     if (io->avio)
         av_freep(&io->avio->buffer);
     avio_context_free(&io->avio);
+    pthread_cond_destroy(&io->moved);
+    pthread_mutex_destroy(&io->lock);
+    for (int i = 0; i < BLOCKS; i++)
+        free(io->blocks[i].data);
     free(io);
 }
 

@@ -13,9 +13,11 @@
 #define OUTPUT_RUN_MS    500     /* MP4: a copied track is written in runs this long */
 #define OUTPUT_RUN_BYTES 0x80000 /* or this large */
 
-/* output_io.c: large blocks, a gap left by a seek is filled with zeros. */
+/* output_io.c: large blocks, written by a thread that has the writer to itself until _finish. */
 struct output_io;
 int output_io_open_write(struct output_io **out, struct store_writer *writer, struct err *err);
+/* After avio_flush: all is with the store. Its error, or 0. */
+int output_io_finish(struct output_io *io, struct err *err);
 void output_io_free(struct output_io *io);
 AUTO_DEFINE(output_io, struct output_io *, output_io_free)
 AVIOContext *output_io_avio(const struct output_io *io);

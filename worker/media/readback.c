@@ -11,7 +11,7 @@
 
 struct media_readback {
     AVFormatContext *ctx;    /* owned */
-    struct media_feed *feed; /* owned; outlives ctx: what Matroska is read by, and the hash */
+    struct media_feed *feed; /* owned; outlives ctx: what Matroska is read by, or NULL */
     struct index_io *index;  /* owned; outlives ctx: what MP4 is read by, or NULL */
     struct media_readback_opts opts;
     AVPacket *packet;         /* owned */
@@ -59,7 +59,7 @@ static int open_io(struct media_readback *readback, struct store_writer *writer,
         return media_feed_open_writer(&readback->feed, writer, err);
     if (index_io_open(&readback->index, writer, err) < 0)
         return err_wrap(err, "the output read back");
-    return media_feed_open_hash(&readback->feed, writer, err);
+    return 0;
 }
 
 static int open_ctx(struct media_readback *readback, struct err *err)
@@ -278,11 +278,4 @@ struct media_output_times media_readback_times(const struct media_readback *read
 int64_t media_readback_packets(const struct media_readback *readback, int stream)
 {
     return stream >= 0 && stream < PLAN_MAX_STREAMS + 4 ? readback->packets[stream] : 0;
-}
-
-int media_readback_sha256(struct media_readback *readback, char hex[HASH_HEX_SIZE], struct err *err)
-{
-    if (media_feed_sha256(readback->feed, hex, err) < 0)
-        return err_wrap(err, "reading the output back");
-    return 0;
 }

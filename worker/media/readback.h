@@ -2,8 +2,8 @@
  *
  * readback.h - the output read back before it is published: every packet of every stream, the
  * video's times and places against what was written, and the decoder over the joints. Of an MP4 or
- * MOV only the index and the joints' packets are read for this. The SHA-256 of the whole file is
- * taken by a thread of its own meanwhile. One thread beside it.
+ * MOV only the index and the joints' packets are read for this: that the media behind it are what
+ * was written is left to the kernel or the server, as after any write. One thread.
  */
 #ifndef WORKER_MEDIA_READBACK_H
 #define WORKER_MEDIA_READBACK_H
@@ -38,6 +38,4 @@ int64_t media_readback_decode_us(const struct media_readback *readback);
 /* After the end. */
 struct media_output_times media_readback_times(const struct media_readback *readback);
 int64_t media_readback_packets(const struct media_readback *readback, int stream);
-int media_readback_sha256(struct media_readback *readback, char hex[HASH_HEX_SIZE],
-                          struct err *err);
 #endif

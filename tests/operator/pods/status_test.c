@@ -99,7 +99,6 @@ static void a_full_status_round_trips(void **state)
         .id = { .stage = STAGE_ASSEMBLE }, .frames = 7, .bytes = UINT64_C(1) << 62, .duration_ms = 1
     };
     (void)snprintf(status.output.uid, sizeof(status.output.uid), "u-1");
-    memset(status.output.sha256, 'c', HASH_HEX_SIZE - 1);
     for (uint32_t i = 0; i < DECIDE_MAX_DEAD_LETTERS; i++) {
         struct dead_letter *dead = &status.dead[i];
 
