@@ -12,7 +12,13 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { READ_EVERY_S = 60, TEXT_MAX = 1 << 20, LEEWAY_MS = 10000, PLUGIN_MS = 60000 };
+enum {
+    READ_EVERY_S = 60,
+    TEXT_MAX = 1 << 20,
+    LEEWAY_MS = 10000,
+    PLUGIN_MS = 60000,
+    PLUGIN_REST_MS = 1000
+};
 
 /* What the server and we show each other; all owned, NULL: none. */
 struct texts {
@@ -29,6 +35,7 @@ struct kube_auth {
     bool read_due;
     struct kube_credential plugin; /* what the exec plugin gave */
     bool plugin_given;
+    int64_t plugin_us; /* when */
     uint32_t generation;
     struct job *job; /* under way; NULL: none */
 };
@@ -208,6 +215,7 @@ static void job_take(struct kube_auth *auth, struct job *job)
         kube_credential_clear(&auth->plugin);
         auth->plugin = job->credential;
         auth->plugin_given = true;
+        auth->plugin_us = clock_mono_us();
         auth->generation++;
         job->credential = (struct kube_credential){ 0 };
     }
@@ -281,12 +289,14 @@ static bool wants_files(const struct kube_auth *auth)
            clock_mono_us() - auth->read_us > READ_EVERY_S * INT64_C(1000000);
 }
 
+/* What comes expired is shown all the same, or a clock that is wrong runs plugins for ever. */
 static bool wants_plugin(const struct kube_auth *auth)
 {
     if (!auth->config->exec.argv)
         return false;
     return !auth->plugin_given ||
-           (auth->plugin.end_ms > 0 && clock_unix_ms() > auth->plugin.end_ms - LEEWAY_MS);
+           (auth->plugin.end_ms > 0 && clock_unix_ms() > auth->plugin.end_ms - LEEWAY_MS &&
+            clock_mono_us() - auth->plugin_us > PLUGIN_REST_MS * INT64_C(1000));
 }
 
 bool kube_auth_ready(struct kube_auth *auth)

@@ -13,7 +13,7 @@ A scenario is a list of rules; the first that fits a request answers it, else it
     {"method": "GET",              regex of the whole method; absent: any
      "target": "/api/v1/pods.*",   regex of the whole target with its query; absent: any
      "headers": {"name": "regex"}, of whole values
-     "nth": 1 or [2, 4],           which of the requests that fit all else, from 1
+     "nth": 1 or [2, 4],           which of all the requests that fit the above, from 1
      "answer": {...}}
 
 An answer, all keys optional:
@@ -223,14 +223,16 @@ class FakeApi:
             if self.record:
                 with open(self.record, "a", encoding="utf-8") as file:
                     file.write(json.dumps(request) + "\n")
-            for at, rule in enumerate(self.rules):
-                if self.fits(rule, request) and self.is_turn(at, rule):
-                    return rule["answer"]
+            fitting = [at for at, rule in enumerate(self.rules) if self.fits(rule, request)]
+            for at in fitting:
+                self.seen[at] += 1
+            for at in fitting:
+                if self.is_turn(at):
+                    return self.rules[at]["answer"]
         return {"status": 404, "says": {"reason": "NotFound", "message": "no rule for " + request["target"]}}
 
-    def is_turn(self, at, rule):
-        self.seen[at] += 1
-        nth = rule.get("nth", [1, sys.maxsize])
+    def is_turn(self, at):
+        nth = self.rules[at].get("nth", [1, sys.maxsize])
         first, last = nth if isinstance(nth, list) else (nth, nth)
         return first <= self.seen[at] <= last
 
