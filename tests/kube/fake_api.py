@@ -127,7 +127,7 @@ class Connection:
         headers.append(("Content-Type", "application/json"))
         if answer.get("gzip"):
             headers.append(("Content-Encoding", "gzip"))
-            body = gzip.compress(body)
+            body = gzip.compress(body, 1)
         if "stream" in answer:
             headers.append(("Transfer-Encoding", "chunked"))
         else:
