@@ -31,7 +31,8 @@ struct control_opts {
     const char *worker_image;
     const struct pods_cluster *pods; /* see pods.h */
     void (*synced)(void *ctx);       /* a cache holds its first list: see control_is_synced */
-    /* For metrics; may be NULL. rc 0, or -1 and the error's code; later: it comes again at a time. */
+    /* For metrics; may be NULL. rc 0, or -1 and the error's code; later: it comes again at a time.
+     */
     void (*passed)(void *ctx, int rc, enum err_code code, bool later, double seconds);
     void (*reconnected)(void *ctx, const char *resource, const char *reason, bool relist);
     void *ctx;

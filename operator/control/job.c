@@ -5,6 +5,7 @@
 #include "common/mem.h"
 #include "operator/control/clean.h"
 #include "operator/control/objects.h"
+#include "operator/control/volumes.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -14,6 +15,7 @@ enum {
     PROGRESS_MS = 30000,    /* a write to the API server, for people who watch */
     LOST_POD_MS = 30000,    /* after deletionTimestamp: a lost node never confirms */
     CLEAN_DEADLINE_S = 900, /* of one cleaning pod */
+    VOLUMES_MS = 30000,     /* a claim that does not fit may be replaced */
 };
 
 static const struct kube_resource secrets = { "", "v1", "secrets", "Secret" };
@@ -44,6 +46,8 @@ static void step_send(struct job *job, const char *method, const char *path, con
     *step = (struct step){ job, next };
     kube_call_start(job->area->api.client, &request, NULL);
 }
+
+static void pass(struct job *job);
 
 static const cJSON *object_of(const struct job *job)
 {
@@ -181,6 +185,69 @@ static void secret_send(struct job *job, bool again)
     secret =
         objects_secret(object, opts->worker_redis_url, opts->worker_redis_password, job->token);
     step_send(job, "POST", path, secret, KUBE_PATCH_NONE, again ? secret_created : secret_tried);
+}
+
+/* The claims ------------------------------------------------------------------------------------*/
+
+static void volumes_next(struct job *job);
+
+static int64_t parallelism_of(const cJSON *object)
+{
+    const cJSON *item = json_path(object, "spec.parallelism");
+
+    return cJSON_IsNumber(item) ? (int64_t)item->valuedouble : 1;
+}
+
+static void claim_read(struct job *job, const struct kube_status *status, const cJSON *doc)
+{
+    struct volume_claim claims[VOLUMES_MAX];
+    const cJSON *object = object_of(job);
+    int count = object ? volumes_of(claims, object) : 0;
+
+    if (status->code / 100 != 2 && status->code != 404) {
+        fail(job, status, "PersistentVolumeClaim");
+        return;
+    }
+    if (job->claim_at < count)
+        (void)volumes_judge(job->volume_problem, sizeof(job->volume_problem),
+                            &claims[job->claim_at], status->code == 404 ? NULL : doc,
+                            parallelism_of(object));
+    job->claim_at++;
+    volumes_next(job);
+}
+
+/* One claim after the other, until one does not fit. */
+static void volumes_next(struct job *job)
+{
+    static const struct kube_resource resource = { "", "v1", "persistentvolumeclaims",
+                                                   "PersistentVolumeClaim" };
+    struct volume_claim claims[VOLUMES_MAX];
+    const cJSON *object = object_of(job);
+    int count = object ? volumes_of(claims, object) : 0;
+    AUTO_FREE char *path = NULL;
+
+    if (job->claim_at < count && !job->volume_problem[0]) {
+        path = kube_path(&resource, job->space, claims[job->claim_at].name, NULL, NULL);
+        step_send(job, "GET", path, NULL, KUBE_PATCH_NONE, claim_read);
+        return;
+    }
+    job->volumes_for = parallelism_of(object);
+    job->reconcile.volume_problem = job->volume_problem[0] ? job->volume_problem : NULL;
+    pass(job);
+}
+
+/* True: the answer is waited for. */
+static bool volumes_begin(struct job *job, const cJSON *object)
+{
+    struct volume_claim claims[VOLUMES_MAX];
+
+    if (volumes_of(claims, object) == 0 ||
+        (job->volumes_for == parallelism_of(object) && !job->volume_problem[0]))
+        return false;
+    job->claim_at = 0;
+    job->volume_problem[0] = '\0';
+    volumes_next(job);
+    return true;
 }
 
 /* Cleaning --------------------------------------------------------------------------------------*/
@@ -359,6 +426,16 @@ static void expired_delete(struct job *job, const cJSON *object)
     step_send(job, "DELETE", path, options, KUBE_PATCH_NONE, expired_deleted);
 }
 
+/* What waits for a claim looks again of itself. */
+static int64_t wake_of(const struct job *job, const struct reconcile_result *result)
+{
+    int64_t look_ms = clock_unix_ms() + VOLUMES_MS;
+
+    if (!job->volume_problem[0] || (result->wake_ms && result->wake_ms < look_ms))
+        return result->wake_ms;
+    return look_ms;
+}
+
 static void pass_end(void *ctx, int rc, const struct reconcile_result *result,
                      const struct err *err)
 {
@@ -371,7 +448,7 @@ static void pass_end(void *ctx, int rc, const struct reconcile_result *result,
     else if (rc == 0 && object && !is_deleted(object) && result->expired)
         expired_delete(job, object);
     else
-        job_end(job, rc, rc == 0 ? result->wake_ms : 0, err);
+        job_end(job, rc, rc == 0 ? wake_of(job, result) : 0, err);
 }
 
 static void watch_put(struct job *job, const cJSON *object)
@@ -384,6 +461,15 @@ static void watch_put(struct job *job, const cJSON *object)
     }
     job->reconcile.track = job->watch;
     job->reconcile.tracking_wanted = job->watch != NULL;
+}
+
+static void pass(struct job *job)
+{
+    const cJSON *object = object_of(job);
+
+    if (object)
+        watch_put(job, object);
+    reconcile_start(&job->reconcile, clock_unix_ms(), (struct reconcile_end){ pass_end, job });
 }
 
 void job_begin(struct job *job)
@@ -406,8 +492,8 @@ void job_begin(struct job *job)
             return;
         }
     }
-    watch_put(job, object);
-    reconcile_start(&job->reconcile, clock_unix_ms(), (struct reconcile_end){ pass_end, job });
+    if (is_deleted(object) || is_over(object) || !volumes_begin(job, object))
+        pass(job);
 }
 
 AUTO_DEFINE(job, struct job *, job_free)

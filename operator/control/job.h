@@ -27,6 +27,10 @@ struct job {
     struct track_job *watch;      /* owned; NULL while the job is over */
     struct reconcile_opts reconcile;
     bool secret_made; /* by this process */
+    /* The claims: looked at for this parallelism (0: not yet), and again while they do not fit. */
+    int64_t volumes_for;
+    int claim_at;
+    char volume_problem[300];
     bool under_way;
     int64_t begun_us;
 };

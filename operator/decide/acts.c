@@ -242,6 +242,8 @@ static void creates(const struct acts *acts)
 {
     const struct pass *pass = acts->pass;
 
+    if (pass->seen->volume_problem)
+        return; /* what runs may end; nothing is begun */
     switch (pass->next->phase) {
     case PHASE_PENDING:
     case PHASE_PLANNING:

@@ -53,8 +53,9 @@ enum condition {                            /* each True, False or absent */
                  CONDITION_DEGRADED,        /* tracking is away */
                  CONDITION_WAITING_FOR_GPU, /* unschedulable, with the scheduler's words */
                  CONDITION_IMAGE_PULL_FAILED,
+                 CONDITION_INVALID_VOLUME, /* a claim that several nodes cannot share */
 };
-#define CONDITION_COUNT 3
+#define CONDITION_COUNT 4
 const char *condition_name(enum condition condition);
 
 /* The job's status as it is stored; small enough for one object. */
@@ -129,6 +130,7 @@ struct observed {
     bool deleted;      /* the StereoJob has a deletionTimestamp */
     const char *retry; /* annotation, or NULL */
     bool discard;
+    const char *volume_problem;  /* why no pod may be started on the job's claims; NULL: they fit */
     const struct pod_view *pods; /* all pods of the job, any order */
     size_t pod_count;
     /* tracking (Redis) */

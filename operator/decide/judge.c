@@ -124,4 +124,9 @@ void judge_conditions(struct pass *pass)
     judge_degraded(pass);
     judge_waiting(pass, CONDITION_WAITING_FOR_GPU, POD_UNSCHEDULABLE, "Unschedulable");
     judge_waiting(pass, CONDITION_IMAGE_PULL_FAILED, POD_IMAGE_PULL, "ImagePullFailed");
+    if (pass->seen->volume_problem)
+        job_status_condition(pass->next, CONDITION_INVALID_VOLUME, true, pass->now_ms, "AccessMode",
+                             pass->seen->volume_problem);
+    else
+        job_status_condition(pass->next, CONDITION_INVALID_VOLUME, false, pass->now_ms, "Fits", "");
 }

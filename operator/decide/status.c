@@ -19,6 +19,7 @@ static const char *const condition_names[CONDITION_COUNT] = {
     [CONDITION_DEGRADED] = "Degraded",
     [CONDITION_WAITING_FOR_GPU] = "WaitingForGPU",
     [CONDITION_IMAGE_PULL_FAILED] = "ImagePullFailed",
+    [CONDITION_INVALID_VOLUME] = "InvalidVolume",
 };
 
 const char *phase_name(enum phase phase)

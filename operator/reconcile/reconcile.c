@@ -140,6 +140,7 @@ static void choose(struct pass *pass, int64_t now_ms)
         .deleted = json_path(pass->job, "metadata.deletionTimestamp") != NULL,
         .retry = annotation(pass->job, ANNOTATION_RETRY),
         .discard = annotation(pass->job, ANNOTATION_DISCARD) != NULL,
+        .volume_problem = pass->opts->volume_problem,
         .pods = pass->views,
         .pod_count = pass->view_count,
         .tracking_up_ms = pass->track.up_ms,

@@ -16,8 +16,9 @@ struct reconcile_opts {
     struct cluster *cluster; /* borrowed */
     struct track_job *track; /* borrowed; NULL: no tracking */
     bool tracking_wanted;
-    const char *token_hex;    /* borrowed */
-    struct pods_context pods; /* job is taken from the cluster at each pass */
+    const char *token_hex;      /* borrowed */
+    const char *volume_problem; /* why its claims do not fit, or NULL; may change between passes */
+    struct pods_context pods;   /* job is taken from the cluster at each pass */
     /* While it converts, how far it has come is written as often as this, though nothing else
      * changed; 0: never (who looks on sees the heartbeats). */
     uint32_t progress_every_ms;

@@ -56,7 +56,8 @@ class World:
         self._redis()
         self._s3()
         self.kubelet = HostKubelet(self.api, [os.path.join(self.build, "worker", "stereo-worker")],
-                                   {"ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "")}).start()
+                                   {"ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", ""),
+                                    "STEREO_CLAIM_ROOT": os.path.join(self.folder, "claims")}).start()
 
     def __exit__(self, *_):
         for process in self.operators:
@@ -111,6 +112,15 @@ class World:
                 "AWS_ENDPOINT_URL": self.s3.endpoint, "AWS_REGION": "us-east-1", **change}
         self.api.create("/api/v1/namespaces/%s/secrets" % self.space,
                         {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}, "stringData": data})
+
+    def claim_make(self, name, *modes):
+        """A PersistentVolumeClaim, and the folder that is its volume here."""
+        path = os.path.join(self.folder, "claims", name)
+        os.makedirs(path, exist_ok=True)
+        self.api.create("/api/v1/namespaces/%s/persistentvolumeclaims" % self.space, {
+            "apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": name, "finalizers": []},
+            "spec": {"accessModes": list(modes), "resources": {"requests": {"storage": "1Gi"}}}})
+        return path
 
     # the operator
 

@@ -3,6 +3,7 @@
 """The operator, whole jobs: what a user does, and what breaks. See control_world.py."""
 import os
 import re
+import shutil
 import signal
 import sys
 import threading
@@ -11,7 +12,7 @@ import unittest
 import urllib.request
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from control_world import Missing, World, until  # noqa: E402
+from control_world import Missing, World, check, until  # noqa: E402
 
 BUILD = os.environ.get("STEREO_BUILD") or os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../build/asan")
 FRAMES = 100
@@ -164,6 +165,25 @@ class ControlTest(unittest.TestCase):
         self.start(ttlSecondsAfterFinished=1)
         self.world.until_gone(self.name, 60)
         self.world.check(self.film, self.name + ".mp4")  # the film stays
+
+    def test_a_claim_must_be_one_that_workers_can_share(self):
+        claim = self.world.claim_make("data", "ReadWriteOnce")
+        shutil.copy(self.film.path, os.path.join(claim, "in.mp4"))
+        self.start(source={"uri": "pvc://data/in.mp4"}, output={"uri": "pvc://data/out.mp4"}, work={})
+
+        def refused():
+            found = [c for c in self.world.get(self.name)["status"].get("conditions", []) if c["type"] == "InvalidVolume"]
+            return found and found[0]["status"] == "True" and found[0]["message"]
+        self.assertIn("ReadWriteMany", until("it says so", refused))
+        self.assertEqual(self.world.pods(), [])
+        self.world.patch(self.name, {"spec": {"parallelism": 1}})
+        status = self.world.until_phase(self.name, "Completed")["status"]
+        self.assertEqual(status["segments"], "4/4")
+        wrong = check.check(str(self.film.path), os.path.join(claim, "out.mp4"), "full-sbs", self.film.frames, seeks=2)
+        self.assertEqual(wrong, [])
+        self.world.delete(self.name)
+        self.world.until_gone(self.name)
+        self.assertEqual(sorted(os.listdir(claim)), ["in.mp4", "out.mp4"])
 
     # what breaks
 
