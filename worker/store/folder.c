@@ -183,6 +183,25 @@ static int folder_reader(struct store_reader **out, struct store *store, const c
     return folder_reader_open(out, path, key, err);
 }
 
+/* ".stereojob", which holds the works of jobs beside their outputs, goes with the last of them. */
+static void holder_drop(const char *root)
+{
+    static const char holder[] = "/.stereojob";
+    AUTO_FREE char *path = xstrdup(root);
+    size_t len = strlen(path);
+    char *slash;
+
+    while (len > 1 && path[len - 1] == '/')
+        path[--len] = '\0';
+    slash = strrchr(path, '/');
+    if (!slash)
+        return;
+    *slash = '\0';
+    len = strlen(path);
+    if (len >= sizeof(holder) - 1 && strcmp(path + len - (sizeof(holder) - 1), holder) == 0)
+        (void)rmdir(path); /* another job's work is in it: then it stays */
+}
+
 /* Only what store writers leave aside (folder_writer.c), and the folder itself when it is empty. */
 static int folder_drop(struct store *store, struct err *err)
 {
@@ -198,6 +217,7 @@ static int folder_drop(struct store *store, struct err *err)
     }
     if (rmdir(root) < 0 && errno != ENOTEMPTY && errno != EEXIST && errno != ENOENT)
         return errno == EBUSY ? 0 : fail(err, errno, root); /* busy: it is the mount itself */
+    holder_drop(root);
     return 0;
 }
 
