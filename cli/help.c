@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/cluster/verbs.h"
+#include "cli/program.h"
 #include "cli/verbs.h"
 #include "common/contract/fields.h"
 
@@ -18,21 +19,24 @@ void help_main(void)
 {
     (void)printf("stereo turns flat films into stereo 3D.\n\nOn this machine:\n");
     for (unsigned i = 0; i < verbs_count; i++)
-        (void)printf("  stereo %-9s%-22s%s\n", verbs[i].name, verbs[i].args, verbs[i].summary);
-    (void)printf("\nOn a cluster (also as kubectl stereo):\n");
+        (void)printf("  %s %-9s%-22s%s\n", program_name(), verbs[i].name, verbs[i].args,
+                     verbs[i].summary);
+    (void)printf("\nOn a cluster, by kubectl's configuration (also as kubectl stereo):\n");
     for (unsigned i = 0; i < cluster_verbs_count; i++)
-        (void)printf("  stereo %-9s%-22s%s\n", cluster_verbs[i].name, cluster_verbs[i].args,
-                     cluster_verbs[i].summary);
+        (void)printf("  %s %-9s%-22s%s\n", program_name(), cluster_verbs[i].name,
+                     cluster_verbs[i].args, cluster_verbs[i].summary);
     (void)printf("\n"
-                 "  stereo VERB --help    the options of a verb\n"
-                 "  stereo --version\n\n"
+                 "  %1$s VERB --help    the options of a verb\n"
+                 "  %1$s --version\n\n"
                  "Examples:\n"
-                 "  stereo convert film.mp4                 -> film_LRF_Full_SBS.mp4\n"
-                 "  stereo convert film.mkv tv.mkv --layout half-sbs\n"
-                 "  stereo probe film.mp4\n\n"
-                 "Exit codes: 0 done, 64 an option or manifest is wrong, 65 the film cannot be\n"
+                 "  %1$s convert film.mp4                 -> film_LRF_Full_SBS.mp4\n"
+                 "  %1$s convert film.mkv tv.mkv --layout half-sbs\n"
+                 "  %1$s submit -f examples/s3.yaml --wait\n\n"
+                 "Exit codes: 0 done, 1 the job that was waited for failed or was cancelled,\n"
+                 "64 an option, a name or a manifest is wrong or refused, 65 the film cannot be\n"
                  "converted, 69 a service failed, 70 our fault, 71 GPU or encoder, 73 no space,\n"
-                 "75 stopped: the same command goes on.\n");
+                 "75 stopped, or not over in time: the same command goes on.\n",
+                 program_name());
 }
 
 enum { HELP_COLUMN = 36, HELP_WIDTH = 79 };
@@ -113,7 +117,8 @@ void help_verb(const char *name)
     for (unsigned i = 0; i < verbs_count; i++) {
         if (strcmp(name, verbs[i].name) != 0)
             continue;
-        (void)printf("Usage: stereo %s %s: %s\n\n", name, verbs[i].args, verbs[i].summary);
+        (void)printf("Usage: %s %s %s: %s\n\n", program_name(), name, verbs[i].args,
+                     verbs[i].summary);
         if (verbs[i].run == verb_convert)
             help_convert();
         else if (verbs[i].run == verb_run)

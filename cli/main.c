@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/cluster/verbs.h"
 #include "cli/problems.h"
+#include "cli/program.h"
 #include "cli/verbs.h"
 #include "common/log.h"
 #include "common/suggest.h"
@@ -32,6 +33,7 @@ int main(int argc, char **argv)
 {
     int code;
 
+    program_name_set(argc > 0 ? argv[0] : NULL);
     log_setup("stereo", LOG_WARN, false);
     if (argc < 2) {
         help_main();

@@ -37,7 +37,7 @@ enum { OPTIONS = sizeof(options) / sizeof(options[0]) };
 struct cursor {
     int argc, at;
     char **argv;
-    const char *verb;
+    const char *takes;
     struct flags *out;
     struct problems *problems;
 };
@@ -57,6 +57,18 @@ int64_t flags_duration_s(const char *text)
             return strtoll(text, NULL, 10) * units[i].seconds;
     }
     return -1;
+}
+
+/* Is name one of "a,b,c"? */
+static bool word_find(const char *list, const char *name)
+{
+    size_t len = strlen(name);
+
+    for (const char *at = list; at && *at; at += strcspn(at, ","), at += *at == ',') {
+        if (strcspn(at, ",") == len && strncmp(at, name, len) == 0)
+            return true;
+    }
+    return false;
 }
 
 static void output_apply(struct cursor *cursor, enum flags_output *out, const char *value)
@@ -117,11 +129,18 @@ static void option_apply(struct cursor *cursor, const struct option *option, con
         problems_add(cursor->problems, "--%s needs a value", option->name);
 }
 
-static const struct option *find_name(const char *name)
+static bool is_taken(const struct cursor *cursor, const char *name)
+{
+    static const char *const always = "namespace,context,kubeconfig,help";
+
+    return word_find(cursor->takes, name) || word_find(always, name);
+}
+
+static const struct option *find_name(const struct cursor *cursor, const char *name)
 {
     for (size_t i = 0; i < OPTIONS; i++) {
         if (strcmp(options[i].name, name) == 0)
-            return &options[i];
+            return is_taken(cursor, name) ? &options[i] : NULL;
     }
     return NULL;
 }
@@ -130,10 +149,10 @@ static const struct option *find_name(const char *name)
 static const struct option *find_letter(const struct cursor *cursor, char letter)
 {
     if (letter == 'f')
-        return find_name(strcmp(cursor->verb, "logs") == 0 ? "follow" : "filename");
+        return find_name(cursor, is_taken(cursor, "follow") ? "follow" : "filename");
     for (size_t i = 0; i < OPTIONS; i++) {
         if (options[i].letter && options[i].letter[0] == letter)
-            return &options[i];
+            return find_name(cursor, options[i].name);
     }
     return NULL;
 }
@@ -141,10 +160,13 @@ static const struct option *find_letter(const struct cursor *cursor, char letter
 static void unknown(struct cursor *cursor, const char *word, const char *name)
 {
     const char *names[OPTIONS], *near;
+    size_t count = 0;
 
-    for (size_t i = 0; i < OPTIONS; i++)
-        names[i] = options[i].name;
-    near = suggest_nearest(name, names, OPTIONS);
+    for (size_t i = 0; i < OPTIONS; i++) {
+        if (is_taken(cursor, options[i].name))
+            names[count++] = options[i].name;
+    }
+    near = suggest_nearest(name, names, count);
     if (near)
         problems_add(cursor->problems, "%s: no such option; did you mean --%s?", word, near);
     else
@@ -156,7 +178,7 @@ static void long_option(struct cursor *cursor, const char *word)
     const char *equals = strchr(word, '=');
     AUTO_FREE char *name =
         equals ? xstrndup(word + 2, (size_t)(equals - word - 2)) : xstrdup(word + 2);
-    const struct option *option = find_name(name);
+    const struct option *option = find_name(cursor, name);
 
     if (option)
         option_apply(cursor, option, equals ? equals + 1 : NULL);
@@ -182,10 +204,10 @@ static void argument(struct cursor *cursor, const char *word)
         cursor->out->args[cursor->out->arg_count++] = word;
 }
 
-void flags_parse(struct flags *out, const char *verb, int argc, char **argv,
+void flags_parse(struct flags *out, const char *takes, int argc, char **argv,
                  struct problems *problems)
 {
-    struct cursor cursor = { argc, 0, argv, verb, out, problems };
+    struct cursor cursor = { argc, 0, argv, takes, out, problems };
     bool ended = false;
 
     *out = (struct flags){ .segment = -1, .timeout_s = -1 };

@@ -26,9 +26,11 @@ struct flags {
     int arg_count;
 };
 
-/* verb decides what -f means: a file for submit, follow for logs. What is wrong goes to problems.
- */
-void flags_parse(struct flags *out, const char *verb, int argc, char **argv,
+/* takes: the options of this verb, "filename,wait,timeout"; --namespace, --context, --kubeconfig
+ * and
+ * --help are every verb's. -f is --follow where the verb takes that, else --filename. What is wrong
+ * goes to problems. */
+void flags_parse(struct flags *out, const char *takes, int argc, char **argv,
                  struct problems *problems);
 /* "90", "90s", "10m", "2h" in seconds, -1 when it is none of them. */
 int64_t flags_duration_s(const char *text);

@@ -31,14 +31,19 @@ static int not_found(struct err *err, const struct api *api, const char *name)
     return err_set(err, ERR_NOT_FOUND, "no StereoJob %s in namespace %s", name, api_space(api));
 }
 
+void jobs_strip(cJSON *job)
+{
+    cJSON_DeleteItemFromObjectCaseSensitive(cJSON_GetObjectItemCaseSensitive(job, "metadata"),
+                                            "managedFields");
+}
+
 int jobs_get(cJSON **out, struct api *api, const char *name, struct err *err)
 {
     AUTO_FREE char *path = jobs_path(api, name);
 
     if (api_call(api, "GET", path, NULL, KUBE_PATCH_NONE, out, err) < 0)
         return not_found(err, api, name);
-    cJSON_DeleteItemFromObjectCaseSensitive(cJSON_GetObjectItemCaseSensitive(*out, "metadata"),
-                                            "managedFields"); /* as kubectl */
+    jobs_strip(*out);
     return 0;
 }
 
@@ -48,6 +53,8 @@ int jobs_patch(cJSON **out, struct api *api, const char *name, const cJSON *patc
 
     if (api_call(api, "PATCH", path, patch, KUBE_PATCH_MERGE, out, err) < 0)
         return not_found(err, api, name);
+    if (out)
+        jobs_strip(*out);
     return 0;
 }
 

@@ -14,6 +14,8 @@ extern const struct kube_resource jobs_resource, jobs_pods;
 char *jobs_path(const struct api *api, const char *name); /* caller frees */
 /* ERR_NOT_FOUND: "no StereoJob film in namespace a". */
 int jobs_get(cJSON **out, struct api *api, const char *name, struct err *err);
+/* Without metadata.managedFields, as kubectl shows objects. */
+void jobs_strip(cJSON *job);
 /* A merge patch. *out (may be NULL) is the caller's. */
 int jobs_patch(cJSON **out, struct api *api, const char *name, const cJSON *patch, struct err *err);
 const char *jobs_text(const cJSON *doc, const char *path); /* "" when absent; borrowed */

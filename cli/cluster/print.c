@@ -31,7 +31,7 @@ static void row_end(struct table *table)
     table->columns = 0;
 }
 
-static void table_print(struct table *table, size_t columns)
+static void table_print(struct table *table, size_t columns, size_t from)
 {
     int widths[COLUMNS_MAX] = { 0 };
 
@@ -42,7 +42,7 @@ static void table_print(struct table *table, size_t columns)
             widths[i] = len > widths[i] ? len : widths[i];
         }
     }
-    for (size_t row = 0; row < table->rows; row++) {
+    for (size_t row = from; row < table->rows; row++) {
         for (size_t i = 0; i + 1 < columns; i++)
             (void)printf("%-*s", widths[i] + GAP, table->cells[row][i]);
         (void)printf("%s\n", table->cells[row][columns - 1]);
@@ -87,7 +87,7 @@ static void job_row(struct table *table, const cJSON *job, bool spaces, bool wid
     }
 }
 
-void print_table(const cJSON *items, bool spaces, bool wide)
+void print_table(const cJSON *items, bool spaces, bool wide, bool head)
 {
     static const char *const heads[] = { "NAMESPACE", "NAME", "PHASE",  "SEGMENTS",    "PROGRESS",
                                          "ETA",       "AGE",  "FAILED", "INTERRUPTED", "OUTPUT" };
@@ -104,7 +104,7 @@ void print_table(const cJSON *items, bool spaces, bool wide)
         job_row(&table, job, spaces, wide);
         row_end(&table);
     }
-    table_print(&table, columns);
+    table_print(&table, columns, head ? 0 : 1);
 }
 
 static void line(const char *name, const char *value)
@@ -203,7 +203,7 @@ static void describe_pods(const cJSON *pods)
         row_end(&table);
     }
     (void)printf("\n");
-    table_print(&table, 7);
+    table_print(&table, 7, 0);
 }
 
 static void describe_events(const cJSON *events)
@@ -236,4 +236,14 @@ void print_document(const cJSON *doc, enum flags_output output)
     AUTO_FREE char *text = output == OUTPUT_YAML ? yaml_print(doc) : json_print_pretty(doc);
 
     (void)fputs(text, stdout);
+}
+
+void print_changed(const cJSON *job, const char *done, enum flags_output output)
+{
+    if (output == OUTPUT_JSON || output == OUTPUT_YAML)
+        print_document(job, output);
+    else if (output == OUTPUT_NAME)
+        (void)printf("stereojob.stereojob.io/%s\n", jobs_text(job, "metadata.name"));
+    else
+        (void)printf("stereojob.stereojob.io/%s %s\n", jobs_text(job, "metadata.name"), done);
 }

@@ -2,6 +2,7 @@
 #include "cli/cluster/verbs.h"
 
 #include "cli/problems.h"
+#include "cli/program.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -9,42 +10,51 @@
 #define WHERE                                                                                      \
     "  -n, --namespace NAME              Namespace [the context's]\n"                              \
     "  --context NAME, --kubeconfig FILE Which cluster [as kubectl]\n"
-#define OUTPUT "  -o json|yaml|wide|name            Another output\n"
+#define OUTPUT  "  -o json|yaml|wide|name            Another output\n"
+#define CHANGED "  -o json|yaml|name                 The object as it is now\n"
+#define WATCH   "  -w, --watch                       Go on: a line at each change\n"
 
 const struct cluster_verb cluster_verbs[] = {
     { "submit", "-f job.yaml [--wait]", "create a StereoJob on a cluster",
-      "  -f FILE                           The manifest; - is stdin\n"
-      "  --wait, --timeout 2h              Stay until it is over\n" WHERE,
+      "filename,wait,timeout,output",
+      "  -f, --filename FILE               The manifest; - is stdin\n"
+      "  --wait                            Stay until it is over, as stereo wait does\n"
+      "  --timeout 2h                      With --wait: at most so long; then exit 75\n" CHANGED
+          WHERE,
       0, 0, verb_submit },
-    { "list", "[-A]", "list the StereoJobs of a cluster",
-      "  -A, --all-namespaces              Of all namespaces\n" OUTPUT WHERE, 0, 0, verb_list },
-    { "get", "[NAME...]", "show StereoJobs", OUTPUT WHERE, 0, FLAGS_MAX_ARGS, verb_get },
-    { "describe", "NAME", "show one with its pods and events", WHERE, 1, 1, verb_describe },
-    { "logs", "NAME", "print its pods' logs",
+    { "list", "[-A] [-w]", "list the StereoJobs of a cluster", "all-namespaces,watch,output",
+      "  -A, --all-namespaces              Of all namespaces\n" WATCH OUTPUT WHERE, 0, 0,
+      verb_get },
+    { "get", "[NAME...] [-w]", "show StereoJobs", "all-namespaces,watch,output",
+      "  -A, --all-namespaces              Of all namespaces; without NAME\n" WATCH OUTPUT WHERE, 0,
+      FLAGS_MAX_ARGS, verb_get },
+    { "describe", "NAME", "show one with its pods and events", "", WHERE, 1, 1, verb_describe },
+    { "logs", "NAME [--segment N]", "print its pods' logs", "segment,previous,follow",
       "  --segment N                       Of one segment's newest attempt\n"
       "  --previous                        Of the attempt before\n"
-      "  -f, --follow                      Go on as it is written\n" WHERE,
+      "  -f, --follow                      Of the newest pod; go on as it is written\n" WHERE,
       1, 1, verb_logs },
-    { "wait", "NAME", "stay until it is over; exit 0 when the film is there",
+    { "wait", "NAME", "stay until it is over; 0 when the film is there", "timeout",
       "  --timeout 2h                      At most so long; then exit 75\n" WHERE, 1, 1,
       verb_wait },
-    { "suspend", "NAME...", "stop its pods, keep what is done", WHERE, 1, FLAGS_MAX_ARGS,
-      verb_suspend },
-    { "resume", "NAME...", "go on with a suspended one", WHERE, 1, FLAGS_MAX_ARGS, verb_resume },
-    { "cancel", "NAME...", "end it for good, keep the object", WHERE, 1, FLAGS_MAX_ARGS,
-      verb_cancel },
-    { "retry", "NAME...", "try again what failed",
+    { "suspend", "NAME...", "stop its pods, keep what is done", "output", CHANGED WHERE, 1,
+      FLAGS_MAX_ARGS, verb_suspend },
+    { "resume", "NAME...", "go on with a suspended one", "output", CHANGED WHERE, 1, FLAGS_MAX_ARGS,
+      verb_resume },
+    { "cancel", "NAME...", "end it for good, keep the object", "output", CHANGED WHERE, 1,
+      FLAGS_MAX_ARGS, verb_cancel },
+    { "retry", "NAME...", "try again what failed", "segments,discard,output",
       "  --segments 7,9-11                 Only these\n"
-      "  --discard                         Give up what failed instead\n" WHERE,
+      "  --discard                         Give up what failed instead\n" CHANGED WHERE,
       1, FLAGS_MAX_ARGS, verb_retry },
-    { "delete", "NAME...", "delete it, its pods and its work; the film stays", WHERE, 1,
+    { "delete", "NAME...", "delete it, its pods and its work; the film stays", "", WHERE, 1,
       FLAGS_MAX_ARGS, verb_delete },
 };
 const unsigned cluster_verbs_count = sizeof(cluster_verbs) / sizeof(cluster_verbs[0]);
 
 void cluster_help(const struct cluster_verb *verb)
 {
-    (void)printf("Usage: stereo %s %s: %s\n\n%s", verb->name, verb->args, verb->summary,
+    (void)printf("Usage: %s %s %s: %s\n\n%s", program_name(), verb->name, verb->args, verb->summary,
                  verb->help);
 }
 
@@ -52,7 +62,7 @@ static void arguments_check(const struct cluster_verb *verb, const struct flags 
                             struct problems *problems)
 {
     if (flags->arg_count < verb->min_args)
-        problems_add(problems, "NAME is missing: stereo %s %s", verb->name, verb->args);
+        problems_add(problems, "NAME is missing: %s %s %s", program_name(), verb->name, verb->args);
     for (int i = verb->max_args; i < flags->arg_count; i++)
         problems_add(problems, "'%s': %s takes no such argument", flags->args[i], verb->name);
 }
@@ -76,7 +86,7 @@ static int verb_go(const struct cluster_verb *verb, int argc, char **argv)
     struct flags flags;
     int code = 64;
 
-    flags_parse(&flags, verb->name, argc, argv, &problems);
+    flags_parse(&flags, verb->takes, argc, argv, &problems);
     if (flags.help) {
         cluster_help(verb);
         code = 0;

@@ -16,8 +16,9 @@
 #include <stdio.h>
 #include <string.h>
 
-static int submit_one(struct api *api, cJSON *job, struct err *err)
+static int submit_one(struct api *api, cJSON *job, enum flags_output output, struct err *err)
 {
+    AUTO(cJSON) cJSON *made = NULL;
     const char *space = jobs_text(job, "metadata.namespace");
     AUTO_FREE char *path = kube_path(&jobs_resource, space[0] ? space : api_space(api), NULL, NULL,
                                      "fieldValidation=Strict");
@@ -27,12 +28,14 @@ static int submit_one(struct api *api, cJSON *job, struct err *err)
         return err_set(err, ERR_CONFIG,
                        "metadata.namespace is %s, and the namespace here is %s (-n %s)", space,
                        api_space(api), space);
-    if (api_call(api, "POST", path, job, KUBE_PATCH_NONE, NULL, err) < 0)
+    if (api_call(api, "POST", path, job, KUBE_PATCH_NONE, &made, err) < 0)
         return err->code == ERR_CONFLICT
                    ? err_set(err, ERR_CONFLICT,
                              "StereoJob %s exists; delete it, or choose another name", name)
                    : -1;
-    (void)printf("stereojob.stereojob.io/%s created\n", name);
+    jobs_strip(made);
+    print_changed(made, "created", output);
+    (void)fflush(stdout);
     return 0;
 }
 
@@ -49,7 +52,7 @@ int verb_submit(struct api *api, const struct flags *flags, int *code, struct er
         problems_print(&problems);
         *code = 64;
     } else {
-        rc = submit_one(api, job, err);
+        rc = submit_one(api, job, flags->output, err);
     }
     problems_clear(&problems);
     if (rc == 0 && *code == 0 && flags->wait)
@@ -64,9 +67,11 @@ static int spec_set(struct api *api, const struct flags *flags, const char *fiel
 
     json_add_bool(cJSON_AddObjectToObject(patch, "spec"), field, value);
     for (int i = 0; i < flags->arg_count; i++) {
-        if (jobs_patch(NULL, api, flags->args[i], patch, err) < 0)
+        AUTO(cJSON) cJSON *job = NULL;
+
+        if (jobs_patch(&job, api, flags->args[i], patch, err) < 0)
             return -1;
-        (void)printf("stereojob.stereojob.io/%s %s\n", flags->args[i], done);
+        print_changed(job, done, flags->output);
     }
     return 0;
 }
@@ -89,14 +94,14 @@ int verb_cancel(struct api *api, const struct flags *flags, int *code, struct er
     return spec_set(api, flags, "cancel", true, "cancelled", err);
 }
 
-static int annotate(struct api *api, const char *name, const char *key, const char *value,
-                    struct err *err)
+static int annotate(cJSON **out, struct api *api, const char *name, const char *key,
+                    const char *value, struct err *err)
 {
     AUTO(cJSON) cJSON *patch = cJSON_CreateObject();
     cJSON *metadata = cJSON_AddObjectToObject(patch, "metadata");
 
     json_add_str(cJSON_AddObjectToObject(metadata, "annotations"), key, value);
-    return jobs_patch(NULL, api, name, patch, err);
+    return jobs_patch(out, api, name, patch, err);
 }
 
 static int segments_check(const char *segments, struct err *err)
@@ -108,34 +113,50 @@ static int segments_check(const char *segments, struct err *err)
     return 0;
 }
 
+static int retry_one(struct api *api, const char *name, const char *token, enum flags_output output,
+                     struct err *err)
+{
+    AUTO(cJSON) cJSON *job = NULL;
+    AUTO(cJSON) cJSON *changed = NULL;
+
+    if (jobs_get(&job, api, name, err) < 0)
+        return -1;
+    if (jobs_verdict(job) > 0 || strcmp(jobs_text(job, "status.phase"), "Cancelled") == 0)
+        return err_set(err, ERR_CONFIG, "%s is %s: there is nothing to try again", name,
+                       jobs_text(job, "status.phase"));
+    if (annotate(&changed, api, name, ANNOTATION_RETRY, token, err) < 0)
+        return -1;
+    print_changed(changed, "is asked to try again what failed", output);
+    return 0;
+}
+
+static int discard_one(struct api *api, const char *name, enum flags_output output, struct err *err)
+{
+    AUTO(cJSON) cJSON *changed = NULL;
+
+    if (annotate(&changed, api, name, ANNOTATION_DISCARD, "true", err) < 0)
+        return -1;
+    print_changed(changed, "is asked to give up what failed", output);
+    return 0;
+}
+
 int verb_retry(struct api *api, const struct flags *flags, int *code, struct err *err)
 {
     AUTO_FREE char *token = NULL;
 
     (void)code;
+    if (flags->segments && flags->discard)
+        return err_set(err, ERR_CONFIG, "--segments and --discard: only one of them");
     if (flags->segments && segments_check(flags->segments, err) < 0)
         return -1;
     token = xasprintf("retry-%" PRId64 "%s%s", clock_unix_ms(), flags->segments ? ":" : "",
                       flags->segments ? flags->segments : "");
     for (int i = 0; i < flags->arg_count; i++) {
-        AUTO(cJSON) cJSON *job = NULL;
-        const char *phase;
+        const char *name = flags->args[i];
 
-        if (jobs_get(&job, api, flags->args[i], err) < 0)
+        if (flags->discard ? discard_one(api, name, flags->output, err) < 0
+                           : retry_one(api, name, token, flags->output, err) < 0)
             return -1;
-        phase = jobs_text(job, "status.phase");
-        if (flags->discard) {
-            if (annotate(api, flags->args[i], ANNOTATION_DISCARD, "true", err) < 0)
-                return -1;
-            (void)printf("stereojob.stereojob.io/%s: what failed is discarded\n", flags->args[i]);
-            continue;
-        }
-        if (jobs_verdict(job) > 0 || strcmp(phase, "Cancelled") == 0)
-            return err_set(err, ERR_CONFIG, "%s is %s: there is nothing to try again",
-                           flags->args[i], phase);
-        if (annotate(api, flags->args[i], ANNOTATION_RETRY, token, err) < 0)
-            return -1;
-        (void)printf("stereojob.stereojob.io/%s: what failed is tried again\n", flags->args[i]);
     }
     return 0;
 }

@@ -30,10 +30,8 @@ static int64_t order(const cJSON *pod)
     return number(pod, ANNOTATION_EPOCH) * 1000000 + number(pod, ANNOTATION_ATTEMPT);
 }
 
-static bool is_wanted(const cJSON *pod, int64_t segment)
+static bool is_of_segment(const cJSON *pod, int64_t segment)
 {
-    if (segment < 0)
-        return true;
     return strcmp(label(pod, LABEL_STAGE), stage_name(STAGE_CONVERT)) == 0 &&
            strtoll(label(pod, LABEL_INDEX), NULL, 10) == segment;
 }
@@ -45,7 +43,7 @@ static const cJSON *pod_of_segment(const cJSON *pods, int64_t segment, bool prev
 
     cJSON_ArrayForEach(pod, pods)
     {
-        if (!is_wanted(pod, segment))
+        if (!is_of_segment(pod, segment))
             continue;
         if (!newest || order(pod) > order(newest)) {
             before = newest;
@@ -55,6 +53,26 @@ static const cJSON *pod_of_segment(const cJSON *pods, int64_t segment, bool prev
         }
     }
     return previous ? before : newest;
+}
+
+static bool is_pending(const cJSON *pod)
+{
+    return strcmp(jobs_text(pod, "status.phase"), "Pending") == 0;
+}
+
+/* What was made last and has begun; RFC 3339 sorts as text. */
+static const cJSON *pod_newest(const cJSON *pods)
+{
+    static const char made[] = "metadata.creationTimestamp";
+    const cJSON *newest = NULL, *pod;
+
+    cJSON_ArrayForEach(pod, pods)
+    {
+        if (!is_pending(pod) &&
+            (!newest || strcmp(jobs_text(pod, made), jobs_text(newest, made)) > 0))
+            newest = pod;
+    }
+    return newest;
 }
 
 struct prefix {
@@ -88,11 +106,27 @@ static int all_logs(struct api *api, const cJSON *pods, struct err *err)
 
     cJSON_ArrayForEach(pod, pods)
     {
-        if (strcmp(jobs_text(pod, "status.phase"), "Pending") != 0 &&
-            pod_log(api, pod, false, true, err) < 0)
+        if (!is_pending(pod) && pod_log(api, pod, false, true, err) < 0)
             return -1;
     }
     return 0;
+}
+
+static int log_of_one(struct api *api, const cJSON *pods, const struct flags *flags,
+                      struct err *err)
+{
+    const cJSON *pod = flags->segment >= 0 ? pod_of_segment(pods, flags->segment, flags->previous)
+                                           : pod_newest(pods);
+
+    if (!pod && flags->segment >= 0)
+        return err_set(err, ERR_NOT_FOUND, "no %spod of segment %lld is left",
+                       flags->previous ? "earlier " : "", (long long)flags->segment);
+    if (!pod)
+        return err_set(err, ERR_NOT_FOUND, "%s has no pod that began", flags->args[0]);
+    if (is_pending(pod))
+        return err_set(err, ERR_NOT_FOUND, "%s is Pending: there is no log yet; stereo describe %s",
+                       jobs_text(pod, "metadata.name"), flags->args[0]);
+    return pod_log(api, pod, flags->follow, false, err);
 }
 
 int verb_logs(struct api *api, const struct flags *flags, int *code, struct err *err)
@@ -101,23 +135,17 @@ int verb_logs(struct api *api, const struct flags *flags, int *code, struct err 
     AUTO(cJSON) cJSON *pods = NULL;
     AUTO_FREE char *query = NULL;
     AUTO_FREE char *path = NULL;
-    const cJSON *items, *pod;
 
     (void)code;
+    if (flags->previous && flags->segment < 0)
+        return err_set(err, ERR_CONFIG, "--previous needs --segment N");
     if (jobs_get(&job, api, flags->args[0], err) < 0)
         return -1;
     query = xasprintf("labelSelector=%s%%3D%s", LABEL_UID, jobs_text(job, "metadata.uid"));
     path = kube_path(&jobs_pods, api_space(api), NULL, NULL, query);
     if (api_call(api, "GET", path, NULL, KUBE_PATCH_NONE, &pods, err) < 0)
         return -1;
-    items = json_path(pods, "items");
-    if (flags->segment < 0 && !flags->previous && !flags->follow)
-        return all_logs(api, items, err);
-    pod = pod_of_segment(items, flags->segment, flags->previous);
-    if (!pod && flags->segment >= 0)
-        return err_set(err, ERR_NOT_FOUND, "no %spod of segment %lld is left",
-                       flags->previous ? "earlier " : "", (long long)flags->segment);
-    if (!pod)
-        return err_set(err, ERR_NOT_FOUND, "%s has no pod", flags->args[0]);
-    return pod_log(api, pod, flags->follow, false, err);
+    if (flags->segment >= 0 || flags->follow)
+        return log_of_one(api, json_path(pods, "items"), flags, err);
+    return all_logs(api, json_path(pods, "items"), err);
 }

@@ -20,65 +20,152 @@ static void names_print(const cJSON *items)
         printf("stereojob.stereojob.io/%s\n", jobs_text(job, "metadata.name"));
 }
 
-static void items_print(const cJSON *list, const struct flags *flags, const char *space)
+static void items_print(cJSON *list, const struct flags *flags, bool head)
 {
     const cJSON *items = json_path(list, "items");
+    cJSON *item;
 
-    switch (flags->output) {
-    case OUTPUT_JSON:
-    case OUTPUT_YAML:
+    cJSON_ArrayForEach(item, items) jobs_strip(item);
+    if (flags->output == OUTPUT_JSON || flags->output == OUTPUT_YAML)
         print_document(list, flags->output);
-        return;
-    case OUTPUT_NAME:
+    else if (flags->output == OUTPUT_NAME)
         names_print(items);
-        return;
-    case OUTPUT_TABLE:
-    case OUTPUT_WIDE:
-        break;
-    }
-    if (cJSON_GetArraySize(items) > 0)
-        print_table(items, flags->all_spaces, flags->output == OUTPUT_WIDE);
-    else if (flags->all_spaces)
-        (void)printf("No StereoJobs found.\n");
     else
-        (void)printf("No StereoJobs found in namespace %s.\n", space);
+        print_table(items, flags->all_spaces, flags->output == OUTPUT_WIDE, head);
+    (void)fflush(stdout);
 }
 
-int verb_list(struct api *api, const struct flags *flags, int *code, struct err *err)
+static int list_get(cJSON **list, struct api *api, const char *space, struct err *err)
 {
-    const char *space = flags->all_spaces ? NULL : api_space(api);
     AUTO_FREE char *path = kube_path(&jobs_resource, space, NULL, NULL, NULL);
-    AUTO(cJSON) cJSON *list = NULL;
 
-    (void)code;
-    if (api_call(api, "GET", path, NULL, KUBE_PATCH_NONE, &list, err) < 0)
-        return err->code == ERR_NOT_FOUND
-                   ? err_set(err, ERR_CONFIG,
-                             "this cluster does not know StereoJobs: helm install stereo-operator")
-                   : -1;
-    items_print(list, flags, space);
-    return 0;
+    if (api_call(api, "GET", path, NULL, KUBE_PATCH_NONE, list, err) == 0)
+        return 0;
+    if (err->code != ERR_NOT_FOUND)
+        return -1;
+    return err_set(err, ERR_CONFIG,
+                   "this cluster does not know StereoJobs; is stereo-operator installed?");
+}
+
+/* Only those that were named; a name that is not there is an error. */
+static int list_filter(cJSON *list, const struct flags *flags, const char *space, struct err *err)
+{
+    cJSON *items = cJSON_DetachItemFromObjectCaseSensitive(list, "items");
+    cJSON *kept = cJSON_AddArrayToObject(list, "items");
+    int rc = 0;
+
+    for (int i = 0; i < flags->arg_count && rc == 0; i++) {
+        cJSON *item = items ? items->child : NULL;
+
+        while (item && strcmp(jobs_text(item, "metadata.name"), flags->args[i]) != 0)
+            item = item->next;
+        if (item)
+            cJSON_AddItemToArray(kept, cJSON_DetachItemViaPointer(items, item));
+        else
+            rc = err_set(err, ERR_NOT_FOUND, "no StereoJob %s in namespace %s", flags->args[i],
+                         space);
+    }
+    cJSON_Delete(items);
+    return rc;
+}
+
+struct watch {
+    const struct flags *flags; /* borrowed */
+    char version[64];          /* go on from here; "" = list again */
+};
+
+static bool is_named(const struct flags *flags, const char *name)
+{
+    for (int i = 0; i < flags->arg_count; i++) {
+        if (strcmp(flags->args[i], name) == 0)
+            return true;
+    }
+    return flags->arg_count == 0;
+}
+
+static bool watch_line(void *ctx, const char *text, size_t len)
+{
+    struct watch *watch = ctx;
+    AUTO(cJSON) cJSON *event = NULL;
+    AUTO(cJSON) cJSON *list = cJSON_CreateObject();
+    cJSON *job;
+    struct err err;
+
+    if (json_parse(&event, text, len, &err) < 0)
+        return true;
+    if (strcmp(jobs_text(event, "type"), "ERROR") == 0) {
+        watch->version[0] = '\0'; /* too old */
+        return false;
+    }
+    job = cJSON_DetachItemFromObjectCaseSensitive(event, "object");
+    (void)snprintf(watch->version, sizeof(watch->version), "%s",
+                   jobs_text(job, "metadata.resourceVersion"));
+    cJSON_AddItemToArray(cJSON_AddArrayToObject(list, "items"), job);
+    if (strcmp(jobs_text(event, "type"), "BOOKMARK") == 0 ||
+        !is_named(watch->flags, jobs_text(job, "metadata.name")))
+        return true;
+    if (watch->flags->output == OUTPUT_JSON || watch->flags->output == OUTPUT_YAML) {
+        jobs_strip(job);
+        print_document(job, watch->flags->output);
+        (void)fflush(stdout);
+    } else {
+        items_print(list, watch->flags, false);
+    }
+    return true;
+}
+
+/* Until the server ends it; the next turn goes on where this one was. */
+static int watch_turn(struct api *api, struct watch *watch, const char *space, struct err *err)
+{
+    enum { TURN_S = 240 };
+    AUTO_FREE char *query =
+        xasprintf("watch=true&resourceVersion=%s&timeoutSeconds=%d", watch->version, TURN_S);
+    AUTO_FREE char *path = kube_path(&jobs_resource, space, NULL, NULL, query);
+
+    return api_lines(api, path, (TURN_S + 15) * 1000, watch_line, watch, NULL, err);
+}
+
+static int watch_on(struct api *api, struct watch *watch, const char *space, struct err *err)
+{
+    for (;;) {
+        AUTO(cJSON) cJSON *list = NULL;
+
+        if (!watch->version[0]) {
+            if (list_get(&list, api, space, err) < 0)
+                return -1;
+            (void)snprintf(watch->version, sizeof(watch->version), "%s",
+                           jobs_text(list, "metadata.resourceVersion"));
+        }
+        if (watch_turn(api, watch, space, err) < 0)
+            return -1;
+    }
 }
 
 int verb_get(struct api *api, const struct flags *flags, int *code, struct err *err)
 {
-    AUTO(cJSON) cJSON *list = cJSON_CreateObject();
-    cJSON *items = cJSON_AddArrayToObject(list, "items");
+    const char *space = flags->all_spaces ? NULL : api_space(api);
+    AUTO(cJSON) cJSON *list = NULL;
+    struct watch watch = { .flags = flags };
 
-    if (flags->arg_count == 0)
-        return verb_list(api, flags, code, err);
-    for (int i = 0; i < flags->arg_count; i++) {
-        cJSON *job = NULL;
-
-        if (jobs_get(&job, api, flags->args[i], err) < 0)
-            return -1;
-        cJSON_AddItemToArray(items, job);
+    (void)code;
+    if (flags->all_spaces && flags->arg_count > 0)
+        return err_set(err, ERR_CONFIG, "a name is of one namespace: NAME or -A, not both");
+    if (list_get(&list, api, space, err) < 0 ||
+        (flags->arg_count > 0 && list_filter(list, flags, api_space(api), err) < 0))
+        return -1;
+    (void)snprintf(watch.version, sizeof(watch.version), "%s",
+                   jobs_text(list, "metadata.resourceVersion"));
+    if (flags->arg_count == 1 && (flags->output == OUTPUT_JSON || flags->output == OUTPUT_YAML)) {
+        jobs_strip(json_path(list, "items")->child);
+        print_document(json_path(list, "items")->child, flags->output);
+    } else if (cJSON_GetArraySize(json_path(list, "items")) > 0 || flags->watch ||
+               flags->output > OUTPUT_WIDE) {
+        items_print(list, flags, true);
+    } else {
+        (void)fprintf(stderr, "No StereoJobs found%s%s.\n", space ? " in namespace " : "",
+                      space ? space : "");
     }
-    if (flags->arg_count == 1 && (flags->output == OUTPUT_JSON || flags->output == OUTPUT_YAML))
-        print_document(items->child, flags->output);
-    else
-        items_print(list, flags, api_space(api));
-    return 0;
+    return flags->watch ? watch_on(api, &watch, space, err) : 0;
 }
 
 static char *query_path(const struct kube_resource *resource, const char *space, const char *kind,

@@ -82,6 +82,7 @@ int wait_for_job(struct api *api, const char *name, int64_t timeout_s, int *code
 {
     struct follow follow = { .verdict = 0 };
     int64_t begun_us = clock_mono_us();
+    bool lost = false;
 
     while (follow.verdict == 0 && !follow.gone) {
         int64_t waited_s = (clock_mono_us() - begun_us) / 1000000;
@@ -92,9 +93,12 @@ int wait_for_job(struct api *api, const char *name, int64_t timeout_s, int *code
             *code = class_exit_code(CLASS_INTERRUPTED);
             return 0;
         }
-        if (turn(api, name, &follow, timeout_s < 0 ? -1 : timeout_s - waited_s, err) < 0 &&
-            err->code != ERR_DEPENDENCY)
+        if (turn(api, name, &follow, timeout_s < 0 ? -1 : timeout_s - waited_s, err) == 0)
+            lost = false;
+        else if (err->code != ERR_DEPENDENCY || !follow.shown[0]) /* never seen: a wrong address */
             return -1;
+        else if (!lost && (lost = true))
+            (void)fprintf(stderr, "stereo: %s; trying again\n", err->msg);
         if (follow.verdict == 0 && !follow.gone)
             (void)usleep(PAUSE_US);
     }

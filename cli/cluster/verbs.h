@@ -9,8 +9,8 @@
 #include "cli/cluster/api.h"
 
 struct cluster_verb {
-    const char *name, *args, *summary, *help;
-    int min_args, max_args; /* of names */
+    const char *name, *args, *summary, *takes, *help; /* takes: as flags_parse */
+    int min_args, max_args;                           /* of names */
     int (*run)(struct api *api, const struct flags *flags, int *code, struct err *err);
 };
 extern const struct cluster_verb cluster_verbs[];
@@ -20,7 +20,6 @@ extern const unsigned cluster_verbs_count;
 int cluster_run(const char *name, int argc, char **argv, int *code);
 void cluster_help(const struct cluster_verb *verb);
 
-int verb_list(struct api *api, const struct flags *flags, int *code, struct err *err);
 int verb_get(struct api *api, const struct flags *flags, int *code, struct err *err);
 int verb_describe(struct api *api, const struct flags *flags, int *code, struct err *err);
 int verb_submit(struct api *api, const struct flags *flags, int *code, struct err *err);
