@@ -59,6 +59,14 @@ def test_api_server_takes_it(node, shape):
                      "-n", doc["metadata"].get("namespace", "chart-a"), "-f", "-", stdin=json.dumps(doc))
 
 
+@pytest.mark.parametrize("url, port", [("redis://10.0.0.17", 6379), ("redis://10.0.0.17/2", 6379),
+                                       ("rediss://redis.example:6380/2", 6380)])
+def test_the_way_to_an_external_redis_is_open(node, url, port):
+    text = render(node, "external-redis", "--set", "redis.url=" + url)
+    policy, = [doc for doc in yaml.safe_load_all(text) if doc and doc["kind"] == "NetworkPolicy"]
+    assert [{"port": port}] in [rule["ports"] for rule in policy["spec"]["egress"]]
+
+
 def test_pods_are_restricted(node):
     """All the chart's pods under enforced restricted Pod Security."""
     node.kubectl("create", "namespace", "chart-restricted", check=False)
