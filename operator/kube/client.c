@@ -52,7 +52,6 @@ struct kube_call {
     CURL *easy; /* owned while running */
     struct curl_slist *headers, *connect_to;
     struct buf in; /* the answer, or the lines that have come since they were last looked at */
-    size_t got_bytes;
     int64_t begun_us, resume_us;
     uint32_t retry_after_s, retries, resets;
     uint32_t generation; /* of what we showed */
@@ -144,7 +143,7 @@ static void call_free(struct kube_call *call)
 
 /* Warnings, once each ---------------------------------------------------------------------------*/
 
-/* Warning: 299 - "text with \\" in it" */
+/* Warning: 299 - "text, where \" is a quote" */
 static void warning_tell(struct kube_client *client, const char *text)
 {
     AUTO_FREE char *words = xcalloc(1, strlen(text) + 1);
@@ -196,7 +195,6 @@ static size_t body_came(char *data, size_t size, size_t count, void *ctx)
     struct err err;
 
     call->stirred = true;
-    call->got_bytes += len;
     if (buf_append(&call->in, data, len, &err) < 0) {
         call->overflow = true;
         return 0;
@@ -312,7 +310,6 @@ static void call_run(struct kube_call *call)
     call->easy = curl_easy_init();
     call->curl_words[0] = '\0';
     call->retry_after_s = 0;
-    call->got_bytes = 0;
     call->sent = 0;
     call->generation = kube_auth_generation(client->auth);
     call->opened = call->overflow = false;

@@ -5,12 +5,14 @@
  * (names are resolved by curl's threads, exec plugins and files go to libuv's pool). Knows no kind
  * of ours.
  *
- * The client keeps the promises that are the same for every request: Authorization from a token
- * file read again every 60 s and at 401; CA and client certificate read again when they change (the
- * old ones stay when the new ones cannot be parsed); 429 and >= 500 with Retry-After are waited for
- * and sent again, at most 10 times; a GET is sent again after a reset or an EOF before its answer,
- * a write never; connect 30 s, TLS 10 s, unary calls 30 s in all; TCP keepalive 30/30 and
- * TCP_USER_TIMEOUT 60 s; gzip; User-Agent; Warning headers are logged once each.
+ * The client keeps the promises that are the same for every request: token, CA and client
+ * certificate are read from their files every 60 s and when one side does not believe the other,
+ * which is asked once more (what cannot be read or parsed stays as it was; a certificate changes
+ * with its key); 429 and >= 500 with Retry-After in seconds are waited for and sent again, at most
+ * 10 times; a GET is sent again, at most 3 times, after a reset or an EOF before its answer, a
+ * write never, not even by curl; connect and TLS 30 s, unary calls 30 s a try; an answer of at most
+ * 64 MiB; TCP keepalive 30/30 and TCP_USER_TIMEOUT 60 s; gzip; User-Agent; proxies of the config or
+ * the environment; Warning headers are logged once each.
  */
 #ifndef OPERATOR_KUBE_CLIENT_H
 #define OPERATOR_KUBE_CLIENT_H
@@ -70,7 +72,8 @@ struct kube_request {
     const char *path;   /* "/api/v1/namespaces/a/pods/b?x=y", already encoded; any length; copied */
     const cJSON *body;  /* or NULL; printed at once, not kept */
     enum kube_patch patch;
-    /* Exactly once, unless the call is cancelled, never from within kube_call_start. code 2xx: doc
+    /* Exactly once, unless the call is cancelled, never from within kube_call_start. May start and
+     * cancel calls and close the client. code 2xx: doc
      * is the answer (borrowed; may be NULL when empty), status->code the code. Else doc is NULL and
      * status says why (code 0: status->message has curl's words). */
     void (*done)(void *ctx, const struct kube_status *status, const cJSON *doc);
@@ -84,7 +87,7 @@ void kube_call_cancel(struct kube_call *call); /* no callback comes */
 /* A watch, or any answer read line by line. */
 struct kube_stream {
     const char *path;     /* copied */
-    uint32_t deadline_ms; /* the whole stream ends then, as if the server had closed it */
+    uint32_t deadline_ms; /* the whole stream ends then, as if the server had closed it; 0: none */
     size_t line_max;      /* a longer line ends the stream with code 0; 0 = 8 MiB */
     /* One whole line without its newline; text is borrowed. Return false to end the stream: end is
      * then not called. */

@@ -24,7 +24,7 @@ An answer, all keys optional:
     body       JSON, or text as it is; with "pad": N it gets a member "pad" of N bytes
     says       {"reason": ..., "message": ..., "details": ...}: the body is a Status of this code
     gzip       true
-    close      true: the connection is closed after the answer
+    close      true: the connection is closed after the answer; "reset": it is reset
     lost       true: no answer, the connection is closed; "reset": it is reset
     cut        N: only so many bytes of the body come, then the connection is closed
     stream     a list of steps instead of body, sent in chunks:
@@ -137,6 +137,9 @@ class Connection:
             self.stream(answer["stream"])
         else:
             self.sock.sendall(body[:answer.get("cut", len(body))])
+        if answer.get("close") == "reset":
+            time.sleep(0.05)  # the answer is not lost in the reset
+            self.reset()
         if "cut" in answer or answer.get("close"):
             raise Over
 

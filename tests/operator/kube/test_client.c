@@ -12,6 +12,7 @@
 #include "common/mem.h"
 
 #include <fcntl.h>
+#include <netdb.h>
 #include <stdlib.h>
 
 static struct fake fake;
@@ -549,6 +550,44 @@ static void test_close_before_anything(void **state)
     kube_client_close(NULL);
 }
 
+/* --- names --- */
+
+/* curl's threads ask here: names below slow.invalid take a second. */
+int getaddrinfo(const char *node, const char *service, const struct addrinfo *hints,
+                struct addrinfo **out)
+{
+    if (node && strstr(node, ".slow.invalid"))
+        (void)usleep(1000000);
+    (void)service;
+    (void)hints;
+    (void)out;
+    return EAI_NONAME;
+}
+
+/* To cancel and to close must not wait for a name server. */
+static void test_no_wait_for_names(void **state)
+{
+    struct world *world = xcalloc(1, sizeof(*world));
+    struct ask asks[2] = { { .done = 0 } }, late = { .done = 0 };
+    int64_t start_us;
+
+    (void)state;
+    world_begin(world, "http://a.slow.invalid");
+    world_open(world, 0);
+    assert_int_equal(ask_wait(&late, world, "GET", "/x", NULL), 0);
+    assert_non_null(strstr(late.status.message, "a.slow.invalid")); /* and was asked of ours */
+    for (int i = 0; i < 2; i++)
+        ask_start(&asks[i], world, "GET", "/x", NULL, KUBE_PATCH_NONE);
+    world_rest(world, 0.2);
+    start_us = clock_mono_us();
+    kube_call_cancel(asks[0].call);
+    world_end(world);
+    assert_true(clock_mono_us() - start_us < 400000);
+    assert_int_equal(asks[0].done + asks[1].done, 0);
+    (void)usleep(1200000); /* the threads end by themselves */
+    free(world);
+}
+
 /* --- proxies --- */
 
 static void test_proxy(void **state)
@@ -613,6 +652,7 @@ int main(void)
         TEST(test_callbacks_cancel_and_start),
         cmocka_unit_test(test_close_within_callbacks),
         cmocka_unit_test(test_close_before_anything),
+        cmocka_unit_test(test_no_wait_for_names),
         cmocka_unit_test(test_proxy),
     };
 

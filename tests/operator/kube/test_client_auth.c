@@ -208,6 +208,19 @@ static void test_ca_that_is_no_more_stays(void **state)
     assert_int_equal(get(scene, "/x"), 200);
 }
 
+/* TLS says goodbye to who is gone already: the write must not be the end of this process. */
+static void test_reset_is_no_signal(void **state)
+{
+    struct scene *scene = *state;
+
+    world_open(&scene->world, 0);
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(get(scene, "/then-reset"), 200);
+        world_rest(&scene->world, 0.2);
+    }
+    assert_int_equal(get(scene, "/then-reset"), 200);
+}
+
 /* --- who we are --- */
 
 static void test_token_is_read_again_at_401(void **state)
@@ -458,6 +471,7 @@ int main(void)
         TEST(test_server_name),
         TEST(test_ca_is_replaced),
         TEST(test_ca_that_is_no_more_stays),
+        TEST(test_reset_is_no_signal),
         TEST(test_token_is_read_again_at_401),
         TEST(test_files_are_read_off_the_loop),
         TEST(test_client_certificate_is_replaced),
