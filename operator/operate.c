@@ -5,6 +5,7 @@
 #include "common/contract/class.h"
 #include "common/log.h"
 #include "common/mem.h"
+#include "operator/api/fit.h"
 #include "operator/control/control.h"
 #include "operator/drain/drain.h"
 #include "operator/kube/lease.h"
@@ -22,7 +23,7 @@ enum {
     FLUSH_MS = 5000,
     STOP_MAX_MS = 30000,
     REREAD_MS = 10000,
-    PASSES_AT_ONCE = 1000,
+    PASSES_AT_ONCE = 64,
 };
 #define DEAF_US      INT64_C(600000000)
 #define UNRENEWED_US INT64_C(20000000)
@@ -280,6 +281,28 @@ static int client_open(struct operate *op, struct err *err)
     return kube_events_open(&op->events, &events, err);
 }
 
+/* Helm does not upgrade CRDs: what an older one does not know is dropped without a word. */
+static void kind_read(void *ctx, const struct kube_status *status, const cJSON *doc)
+{
+    static const char remedy[] = "kubectl apply --server-side --force-conflicts -f crds/";
+    struct err err;
+
+    (void)ctx;
+    if (status->code == 404)
+        log_error("this cluster does not know StereoJobs: %s", remedy);
+    else if (status->code != 200)
+        log_warn("the StereoJob kind could not be checked: %s", status->message);
+    else if (fit_check(doc, &err) < 0)
+        log_error("%s; what is written there is lost: %s", err.msg, remedy);
+}
+
+static void kind_check(struct operate *op)
+{
+    const struct kube_request request = { .method = "GET", .path = FIT_PATH, .done = kind_read };
+
+    kube_call_start(op->client, &request, NULL);
+}
+
 static int track_begin(struct operate *op, struct err *err)
 {
     const struct operator_config *config = op->config;
@@ -307,6 +330,7 @@ static int control_begin(struct operate *op, struct err *err)
         .worker_redis_password = config->worker_redis_password.data,
         .worker_image = config->worker_image,
         .pods = &op->pods,
+        .resync_ms = config->resync_ms,
         .synced = synced,
         .passed = passed,
         .reconnected = reconnected,
@@ -369,6 +393,8 @@ int operate(const struct operator_config *config)
         op.code = class_exit_code(class_of_err(err.code));
         end_all(&op);
     }
+    if (op.control)
+        kind_check(&op);
     (void)uv_run(&op.loop, UV_RUN_DEFAULT);
     operate_free(&op);
     (void)uv_loop_close(&op.loop);

@@ -13,8 +13,9 @@
 #include <string.h>
 
 enum {
-    SETTLE_MS = 50,     /* events of a job that come together are one pass */
-    REFUSED_MS = 60000, /* what cannot be as it is: looked at again, should the cluster change */
+    PASSES_AT_ONCE = 64, /* each lends documents from the caches */
+    SETTLE_MS = 50,      /* events of a job that come together are one pass */
+    REFUSED_MS = 60000,  /* what cannot be as it is: looked at again, should the cluster change */
 };
 
 struct control {
@@ -25,7 +26,9 @@ struct control {
     struct map by_key, by_uid; /* struct job, owned by by_key */
     struct work *work;         /* owned */
     struct orphans *orphans;   /* owned */
-    uv_poll_t news;            /* of the tracking thread */
+    uv_timer_t resync;
+    int handles;    /* of libuv, open */
+    uv_poll_t news; /* of the tracking thread */
     bool news_open, leads, closing;
 };
 
@@ -283,6 +286,7 @@ static int news_open(struct control *control, struct err *err)
         return err_set(err, ERR_INTERNAL, "tracking: %s", uv_strerror(rc));
     control->news.data = control;
     control->news_open = true;
+    control->handles++;
     rc = uv_poll_start(&control->news, UV_READABLE, news_came);
     return rc < 0 ? err_set(err, ERR_INTERNAL, "tracking: %s", uv_strerror(rc)) : 0;
 }
@@ -292,12 +296,17 @@ AUTO_DEFINE(control, struct control *, control_close)
 int control_open(struct control **out, const struct control_opts *opts, struct err *err)
 {
     AUTO(control) struct control *control = xcalloc(1, sizeof(*control));
-    const struct work_opts work = { .loop = opts->loop, .run = key_run, .ctx = control };
+    const struct work_opts work = {
+        .loop = opts->loop, .at_once = PASSES_AT_ONCE, .run = key_run, .ctx = control
+    };
 
     control->opts = *opts;
     control->index = pod_index_new();
     control->work = work_open(&work);
     control->orphans = orphans_new();
+    (void)uv_timer_init(opts->loop, &control->resync);
+    control->resync.data = control;
+    control->handles = 1;
     if (areas_open(control, err) < 0 || news_open(control, err) < 0)
         return -1;
     *out = TAKE(control);
@@ -321,9 +330,12 @@ static void control_release(struct control *control)
     free(control);
 }
 
-static void news_closed(uv_handle_t *handle)
+static void handle_closed(uv_handle_t *handle)
 {
-    control_release(handle->data);
+    struct control *control = handle->data;
+
+    if (--control->handles == 0)
+        control_release(control);
 }
 
 void control_close(struct control *control)
@@ -337,9 +349,8 @@ void control_close(struct control *control)
     work_close(control->work);
     orphans_free(control->orphans);
     if (control->news_open)
-        uv_close((uv_handle_t *)&control->news, news_closed);
-    else
-        control_release(control);
+        uv_close((uv_handle_t *)&control->news, handle_closed);
+    uv_close((uv_handle_t *)&control->resync, handle_closed);
 }
 
 bool control_is_synced(const struct control *control)
@@ -387,6 +398,15 @@ static void job_know(void *ctx, const cJSON *object)
     work_add(area->control->work, key, true);
 }
 
+/* For what no event ever told: a lost timer must not be a job that stands still for ever. */
+static void resync_fired(uv_timer_t *timer)
+{
+    struct control *control = timer->data;
+
+    for (size_t i = 0; i < control->area_count; i++)
+        kube_reflector_each(control->areas[i].api.jobs, job_know, &control->areas[i]);
+}
+
 /* Pods whose job is not in the cache are looked at live; the others wait for their job's turn. */
 void control_lead(struct control *control)
 {
@@ -398,6 +418,9 @@ void control_lead(struct control *control)
         kube_reflector_each(area->api.pods, pod_orphan, area);
     }
     work_start(control->work);
+    if (control->opts.resync_ms > 0)
+        (void)uv_timer_start(&control->resync, resync_fired, (uint64_t)control->opts.resync_ms,
+                             (uint64_t)control->opts.resync_ms);
 }
 
 void control_stop(struct control *control, void (*idle)(void *ctx), void *ctx)

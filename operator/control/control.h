@@ -30,7 +30,8 @@ struct control_opts {
     const char *worker_redis_url, *worker_redis_password;
     const char *worker_image;
     const struct pods_cluster *pods; /* see pods.h */
-    void (*synced)(void *ctx);       /* a cache holds its first list: see control_is_synced */
+    int64_t resync_ms; /* every job is looked at again so often, whatever was heard; 0: never */
+    void (*synced)(void *ctx); /* a cache holds its first list: see control_is_synced */
     /* For metrics; may be NULL. rc 0, or -1 and the error's code; later: it comes again at a time.
      */
     void (*passed)(void *ctx, int rc, enum err_code code, bool later, double seconds);
