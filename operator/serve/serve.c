@@ -310,7 +310,6 @@ static int context_open(struct serve *serve, struct err *err)
         .timeout_secs = HEADERS_S,
         .timeout_secs_ah_idle = HEADERS_S,
         .keepalive_timeout = IDLE_S,
-        .alpn = "http/1.1",
         .uid = (uid_t)-1,
         .gid = (gid_t)-1,
     };
