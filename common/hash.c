@@ -14,15 +14,16 @@
 
 #define SHA256_BYTES 32
 #define CRC_POLY     0xedb88320u /* reflected */
+#define CRC32C_POLY  0x82f63b78u /* reflected */
 #define CRC_STEP     8
 
 struct hash {
     EVP_MD_CTX *ctx; /* owned */
 };
 
-/* crc_table[k][b]: what byte b does to the sum when k bytes follow it. Filled once, then only read.
- */
-static uint32_t crc_table[CRC_STEP][256];
+/* [k][b]: what byte b does to the sum when k bytes follow it. Filled once, then only read. */
+typedef uint32_t crc_tables[CRC_STEP][256];
+static crc_tables crc_table, crc32c_table;
 static pthread_once_t crc_once = PTHREAD_ONCE_INIT;
 
 /* OpenSSL fails here only without memory or with a broken provider: nothing can go on. */
@@ -43,22 +44,28 @@ static void to_hex(char hex[HASH_HEX_SIZE], const unsigned char digest[SHA256_BY
     hex[HASH_HEX_SIZE - 1] = '\0';
 }
 
-static void crc_fill(void)
+static void fill(crc_tables table, uint32_t poly)
 {
     for (uint32_t byte = 0; byte < 256; byte++) {
         uint32_t crc = byte;
 
         for (int bit = 0; bit < 8; bit++)
-            crc = crc & 1 ? (crc >> 1) ^ CRC_POLY : crc >> 1;
-        crc_table[0][byte] = crc;
+            crc = crc & 1 ? (crc >> 1) ^ poly : crc >> 1;
+        table[0][byte] = crc;
     }
     for (int k = 1; k < CRC_STEP; k++) {
         for (uint32_t byte = 0; byte < 256; byte++) {
-            uint32_t before = crc_table[k - 1][byte];
+            uint32_t before = table[k - 1][byte];
 
-            crc_table[k][byte] = (before >> 8) ^ crc_table[0][before & 255];
+            table[k][byte] = (before >> 8) ^ table[0][before & 255];
         }
     }
+}
+
+static void crc_fill(void)
+{
+    fill(crc_table, CRC_POLY);
+    fill(crc32c_table, CRC32C_POLY);
 }
 
 static uint32_t load_le32(const unsigned char *p)
@@ -121,23 +128,54 @@ bool hash_equal(const char *a, const char *b)
     return len == strlen(b) && CRYPTO_memcmp(a, b, len) == 0;
 }
 
-uint32_t hash_crc32(uint32_t crc, const void *data, size_t len)
+static uint32_t crc_by_table(const crc_tables table, uint32_t crc, const unsigned char *p,
+                             size_t len)
 {
-    const unsigned char *p = data;
-
-    (void)pthread_once(&crc_once, crc_fill);
-    crc = ~crc;
     for (; len >= CRC_STEP; p += CRC_STEP, len -= CRC_STEP) {
         uint32_t low = load_le32(p) ^ crc, high = load_le32(p + 4);
 
-        crc = crc_table[7][low & 255] ^ crc_table[6][low >> 8 & 255] ^
-              crc_table[5][low >> 16 & 255] ^ crc_table[4][low >> 24] ^ crc_table[3][high & 255] ^
-              crc_table[2][high >> 8 & 255] ^ crc_table[1][high >> 16 & 255] ^
-              crc_table[0][high >> 24];
+        crc = table[7][low & 255] ^ table[6][low >> 8 & 255] ^ table[5][low >> 16 & 255] ^
+              table[4][low >> 24] ^ table[3][high & 255] ^ table[2][high >> 8 & 255] ^
+              table[1][high >> 16 & 255] ^ table[0][high >> 24];
     }
     for (; len; p++, len--)
-        crc = (crc >> 8) ^ crc_table[0][(crc ^ *p) & 255];
-    return ~crc;
+        crc = (crc >> 8) ^ table[0][(crc ^ *p) & 255];
+    return crc;
+}
+
+uint32_t hash_crc32(uint32_t crc, const void *data, size_t len)
+{
+    (void)pthread_once(&crc_once, crc_fill);
+    return ~crc_by_table(crc_table, ~crc, data, len);
+}
+
+#if defined(__x86_64__)
+__attribute__((target("sse4.2"))) static uint32_t crc32c_by_cpu(uint32_t crc,
+                                                                const unsigned char *p, size_t len)
+{
+    uint64_t sum = crc;
+
+    for (; len >= sizeof(uint64_t); p += sizeof(uint64_t), len -= sizeof(uint64_t)) {
+        uint64_t word;
+
+        memcpy(&word, p, sizeof(word));
+        sum = __builtin_ia32_crc32di(sum, word);
+    }
+    crc = (uint32_t)sum;
+    for (; len; p++, len--)
+        crc = __builtin_ia32_crc32qi(crc, *p);
+    return crc;
+}
+#endif
+
+uint32_t hash_crc32c(uint32_t crc, const void *data, size_t len)
+{
+#if defined(__x86_64__)
+    if (__builtin_cpu_supports("sse4.2"))
+        return ~crc32c_by_cpu(~crc, data, len);
+#endif
+    (void)pthread_once(&crc_once, crc_fill);
+    return ~crc_by_table(crc32c_table, ~crc, data, len);
 }
 
 void hash_random(void *out, size_t len)

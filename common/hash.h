@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * hash.h - SHA-256 and HMAC-SHA256 (OpenSSL), CRC-32 (zlib's polynomial), as lower-case hex.
+ * hash.h - SHA-256 and HMAC-SHA256 (OpenSSL) as lower-case hex; CRC-32 (zlib's polynomial), CRC-32C
+ * (Castagnoli's, for large files: fast where the CPU has it).
  */
 #ifndef COMMON_HASH_H
 #define COMMON_HASH_H
@@ -22,7 +23,8 @@ void hash_hex(char hex[HASH_HEX_SIZE], const void *data, size_t len);
 void hash_hmac(char hex[HASH_HEX_SIZE], const void *key, size_t key_len, const void *data,
                size_t len);
 bool hash_equal(const char *a, const char *b); /* constant time for equal lengths */
-uint32_t hash_crc32(uint32_t crc, const void *data, size_t len); /* start with 0 */
+uint32_t hash_crc32(uint32_t crc, const void *data, size_t len);  /* start with 0 */
+uint32_t hash_crc32c(uint32_t crc, const void *data, size_t len); /* the same */
 /* Cryptographically random bytes; aborts when the kernel has none. */
 void hash_random(void *out, size_t len);
 #endif

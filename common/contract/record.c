@@ -35,6 +35,7 @@ static const struct member members[] = {
     ROW(CONVERT_BIT, INT, "reorder", reorder, 0, 64),
     ROW(CONVERT_BIT, HEX, "extradataSha256", extradata_sha256, 0, 0),
     ROW(FILE_BITS, U64, "bytes", bytes, 0, INT64_MAX),
+    ROW(CONVERT_BIT, U32, "crc32c", crc32c, 0, UINT32_MAX),
     ROW(CONVERT_BIT, HEX, "sha256", sha256, 0, 0),
     ROW(FILM_BITS, I64, "durationMs", duration_ms, 0, INT64_MAX),
     ROW(0, I64, "wallMs", wall_ms, 0, INT64_MAX),

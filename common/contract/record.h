@@ -33,7 +33,8 @@ struct record {
     uint32_t pts_crc;
     int reorder; /* encoder's video_delay: frames between decode and display order */
     char extradata_sha256[HASH_HEX_SIZE];
-    char sha256[HASH_HEX_SIZE]; /* of the segment */
+    uint32_t crc32c; /* of the segment, as sha256 */
+    char sha256[HASH_HEX_SIZE];
     /* convert, assemble */
     uint64_t bytes;
     /* plan, convert, assemble */

@@ -88,14 +88,14 @@ static void equal_compares_whole_texts(void **state)
 }
 
 /* One bit at a time, as the definition says. */
-static uint32_t slow_crc(const unsigned char *p, size_t len)
+static uint32_t slow_crc(const unsigned char *p, size_t len, uint32_t poly)
 {
     uint32_t crc = 0xffffffffu;
 
     for (; len; p++, len--) {
         crc ^= *p;
         for (int bit = 0; bit < 8; bit++)
-            crc = crc & 1 ? (crc >> 1) ^ 0xedb88320u : crc >> 1;
+            crc = crc & 1 ? (crc >> 1) ^ poly : crc >> 1;
     }
     return ~crc;
 }
@@ -111,11 +111,31 @@ static void crc32_has_its_check_value(void **state)
     hash_random(bytes, sizeof(bytes));
     for (size_t from = 0; from < 9; from++) {
         for (size_t len = 0; len + from <= sizeof(bytes); len++) {
-            uint32_t want = slow_crc(bytes + from, len);
+            uint32_t want = slow_crc(bytes + from, len, 0xedb88320u);
             uint32_t part = hash_crc32(0, bytes + from, len / 3);
 
             assert_int_equal(hash_crc32(0, bytes + from, len), want);
             assert_int_equal(hash_crc32(part, bytes + from + len / 3, len - len / 3), want);
+        }
+    }
+}
+
+static void crc32c_has_its_check_value(void **state)
+{
+    unsigned char bytes[300];
+
+    (void)state;
+    assert_int_equal(hash_crc32c(0, "123456789", 9), 0xe3069283u);
+    assert_int_equal(hash_crc32c(0, "", 0), 0);
+    assert_int_equal(hash_crc32c(0, "a", 1), 0xc1d04330u);
+    hash_random(bytes, sizeof(bytes));
+    for (size_t from = 0; from < 9; from++) {
+        for (size_t len = 0; len + from <= sizeof(bytes); len++) {
+            uint32_t want = slow_crc(bytes + from, len, 0x82f63b78u);
+            uint32_t part = hash_crc32c(0, bytes + from, len / 3);
+
+            assert_int_equal(hash_crc32c(0, bytes + from, len), want);
+            assert_int_equal(hash_crc32c(part, bytes + from + len / 3, len - len / 3), want);
         }
     }
 }
@@ -163,6 +183,7 @@ int main(void)
         cmocka_unit_test(hmac_matches_rfc_4231),
         cmocka_unit_test(equal_compares_whole_texts),
         cmocka_unit_test(crc32_has_its_check_value),
+        cmocka_unit_test(crc32c_has_its_check_value),
         cmocka_unit_test(random_fills_everything),
     };
 

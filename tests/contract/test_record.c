@@ -37,6 +37,7 @@ static const struct record convert_record = {
     .reorder = 2,
     .extradata_sha256 = SHA,
     .bytes = 123456789,
+    .crc32c = 0xfedcba98u,
     .sha256 = SHA,
     .duration_ms = 60000,
     .wall_ms = 45000,
@@ -82,6 +83,7 @@ static void check_same(const struct record *got, const struct record *want)
     CHECK_INT("reorder", got->reorder, want->reorder);
     CHECK_STR("extradata", got->extradata_sha256, want->extradata_sha256);
     CHECK_INT("bytes", got->bytes, want->bytes);
+    CHECK_INT("crc32c", got->crc32c, want->crc32c);
     CHECK_STR("sha256", got->sha256, want->sha256);
     CHECK_INT("duration", got->duration_ms, want->duration_ms);
     CHECK_INT("wall", got->wall_ms, want->wall_ms);

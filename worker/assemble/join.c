@@ -199,13 +199,14 @@ static int open_part(struct join *join, uint32_t index, struct open_part *out, s
 /* Of the bytes that the packets came from. */
 static int check_sum(const struct part *part, struct segment_reader *reader, struct err *err)
 {
-    char hex[HASH_HEX_SIZE];
+    uint32_t crc32c;
 
-    if (segment_reader_sha256(reader, hex, err) < 0)
+    if (segment_reader_crc32c(reader, &crc32c, err) < 0)
         return -1;
-    if (strcmp(hex, part->sha256) != 0)
-        return err_set(err, ERR_INTERNAL, "%s has SHA-256 %.16s..., %.16s... was committed",
-                       part->object, hex, part->sha256);
+    if (crc32c != part->crc32c)
+        return err_set(err, ERR_INTERNAL,
+                       "%s has CRC-32C %08" PRIx32 ", %08" PRIx32 " was committed", part->object,
+                       crc32c, part->crc32c);
     return 0;
 }
 
@@ -414,7 +415,7 @@ static int try_once(struct store_writer **out, struct done *done, const struct j
     AUTO(store_writer) struct store_writer *writer = NULL;
     AUTO(join) struct join *join = NULL;
     const struct job_spec *spec = opts->job->spec;
-    int64_t started_us = clock_mono_us(), joined_us, decode_us;
+    int64_t started_us = clock_mono_us(), joined_us, decode_us = 0;
 
     if (store_writer_open_uri(&writer, spec->output_uri, spec->overwrite, err) < 0 ||
         join_open(&join, opts, err) < 0)

@@ -64,7 +64,7 @@ static int add(struct parts *parts, const struct record *record, const char *uid
 
     if (strcmp(record->uid, uid) != 0)
         return err_set(err, ERR_INTERNAL, "the commit record is of job %s", record->uid);
-    if (!record->object[0] || !record->sha256[0] || record->bytes == 0)
+    if (!record->object[0] || record->bytes == 0)
         return err_set(err, ERR_INTERNAL, "the commit record names no segment file");
     if (parts->count == 0)
         memcpy(parts->extradata_sha256, record->extradata_sha256, sizeof(parts->extradata_sha256));
@@ -72,7 +72,7 @@ static int add(struct parts *parts, const struct record *record, const char *uid
         return err_set(err, ERR_INTERNAL,
                        "its decoder header (extradata) differs from segment 0's");
     memcpy(part->object, record->object, sizeof(part->object));
-    memcpy(part->sha256, record->sha256, sizeof(part->sha256));
+    part->crc32c = record->crc32c;
     part->bytes = record->bytes;
     parts->bytes += record->bytes;
     if (record->reorder > parts->reorder)

@@ -12,7 +12,7 @@
 
 struct part {
     char object[NAME_KEY_SIZE];
-    char sha256[HASH_HEX_SIZE];
+    uint32_t crc32c;
     uint64_t bytes;
 };
 

@@ -128,6 +128,7 @@ int commit_segment(const struct job *job, const struct plan *plan, struct store_
     struct err why;
 
     record->bytes = store_writer_size(file);
+    record->crc32c = store_writer_crc32c(file);
     if (FP("convert.commit.before"))
         return err_set(err, ERR_INTERNAL, "failpoint convert.commit.before");
     if (store_writer_commit(file, record->sha256, err) < 0) {

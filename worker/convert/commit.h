@@ -20,7 +20,7 @@ int commit_facts(const struct job *job, const struct encoder_facts *facts, struc
 int commit_open_file(const struct job *job, const char *key, struct store_writer **out,
                      struct err *err);
 /* Commits file and creates the record. On success *record is the segment's: ours, completed with
- * bytes and sha256, or that of the attempt that was first; then our file is removed. */
+ * bytes and checksums, or that of the attempt that was first; then our file is removed. */
 int commit_segment(const struct job *job, const struct plan *plan, struct store_writer *file,
                    struct record *record, struct err *err);
 #endif

@@ -7,14 +7,14 @@
 #include <pthread.h>
 #include <string.h>
 
-/* A block should stay in the CPU's cache from its read to its hash. libav reads what is larger than
+/* A block should stay in the CPU's cache from its read to its sum. libav reads what is larger than
  * its buffer straight from a block. */
 enum { BLOCKS = 16, BLOCK_BYTES = 1 << 18, AVIO_BYTES = 1 << 15 };
 
 struct media_feed {
     struct store_reader *reader; /* borrowed, or NULL; the thread's */
     struct store_writer *writer; /* borrowed, or NULL; the thread's */
-    struct hash *hash;           /* owned, or NULL; the thread's until it is joined */
+    uint32_t crc32c;             /* the thread's until it is joined */
     AVIOContext *avio;           /* owned */
     uint8_t *blocks;             /* owned; a ring: one side fills what the other has taken */
     size_t len[BLOCKS];
@@ -59,7 +59,7 @@ static void hand_over(struct media_feed *feed, bool some, bool broken)
     pthread_mutex_unlock(&feed->lock);
 }
 
-/* A block is handed over before it is hashed: both sides only read it, and this one has hashed it
+/* A block is handed over before it is summed: both sides only read it, and this one has done so
  * long before it comes round to fill it again. */
 static void *run(void *ctx)
 {
@@ -78,8 +78,7 @@ static void *run(void *ctx)
             got = 0;
         feed->len[block] = got;
         hand_over(feed, got > 0, rc < 0);
-        if (feed->hash)
-            hash_update(feed->hash, data, got);
+        feed->crc32c = hash_crc32c(feed->crc32c, data, got);
         at += got;
     }
     return NULL;
@@ -152,7 +151,6 @@ void media_feed_free(struct media_feed *feed)
     avio_context_free(&feed->avio);
     pthread_cond_destroy(&feed->moved);
     pthread_mutex_destroy(&feed->lock);
-    hash_free(feed->hash);
     free(feed->blocks);
     free(feed);
 }
@@ -166,7 +164,6 @@ static int open_feed(struct media_feed **out, struct store_reader *reader,
 
     feed->reader = reader;
     feed->writer = writer;
-    feed->hash = reader ? hash_new() : NULL;
     feed->blocks = xmalloc((size_t)BLOCKS * BLOCK_BYTES);
     pthread_mutex_init(&feed->lock, NULL);
     pthread_cond_init(&feed->moved, NULL);
@@ -206,7 +203,7 @@ bool media_feed_failed(const struct media_feed *feed, struct err *err)
     return feed->failed;
 }
 
-int media_feed_sha256(struct media_feed *feed, char hex[HASH_HEX_SIZE], struct err *err)
+int media_feed_crc32c(struct media_feed *feed, uint32_t *out, struct err *err)
 {
     unsigned block;
 
@@ -215,6 +212,6 @@ int media_feed_sha256(struct media_feed *feed, char hex[HASH_HEX_SIZE], struct e
     stop(feed);
     if (media_feed_failed(feed, err))
         return -1;
-    hash_final(feed->hash, hex);
+    *out = feed->crc32c;
     return 0;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * feed.h - a file read once and in order: a thread of its own reads ahead and, of a reader's, takes
- * the SHA-256 of the very bytes that the demuxer gets. What libav sees cannot be sought in. For the
- * files of this room only. One thread on this side.
+ * feed.h - a file read once and in order: a thread of its own reads ahead and takes the CRC-32C of
+ * the very bytes that the demuxer gets. What libav sees cannot be sought in. For the files of this
+ * room only. One thread on this side.
  */
 #ifndef WORKER_MEDIA_FEED_H
 #define WORKER_MEDIA_FEED_H
@@ -19,6 +19,6 @@ void media_feed_free(struct media_feed *feed); /* stops the thread */
 AUTO_DEFINE(media_feed, struct media_feed *, media_feed_free)
 AVIOContext *media_feed_avio(const struct media_feed *feed);
 bool media_feed_failed(const struct media_feed *feed, struct err *err); /* the store's error */
-/* Of a reader, at most once; brings it to the end, whatever was read before. */
-int media_feed_sha256(struct media_feed *feed, char hex[HASH_HEX_SIZE], struct err *err);
+/* Brings it to the end, whatever was read before; then the sum of all. At most once. */
+int media_feed_crc32c(struct media_feed *feed, uint32_t *out, struct err *err);
 #endif

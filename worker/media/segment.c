@@ -218,9 +218,9 @@ void segment_reader_extradata_sha256(const struct segment_reader *reader, char h
     hash_hex(hex, par->extradata, (size_t)par->extradata_size);
 }
 
-int segment_reader_sha256(struct segment_reader *reader, char hex[HASH_HEX_SIZE], struct err *err)
+int segment_reader_crc32c(struct segment_reader *reader, uint32_t *out, struct err *err)
 {
-    return media_feed_sha256(reader->feed, hex, err);
+    return media_feed_crc32c(reader->feed, out, err);
 }
 
 void *segment_reader_parameters(struct segment_reader *reader)

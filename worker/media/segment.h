@@ -33,7 +33,7 @@ AUTO_DEFINE(segment_reader, struct segment_reader *, segment_reader_free)
 int segment_reader_read(struct segment_reader *reader, struct media_packet **out, struct err *err);
 void segment_reader_extradata_sha256(const struct segment_reader *reader, char hex[HASH_HEX_SIZE]);
 /* Of the whole file, of the same read as the packets; at most once, after the last packet. */
-int segment_reader_sha256(struct segment_reader *reader, char hex[HASH_HEX_SIZE], struct err *err);
+int segment_reader_crc32c(struct segment_reader *reader, uint32_t *out, struct err *err);
 /* For other files of this room: the AVCodecParameters (borrowed), as void. */
 void *segment_reader_parameters(struct segment_reader *reader);
 #endif

@@ -60,6 +60,7 @@ struct store_writer {
     const struct store_writer_ops *ops;
     uint64_t size;
     struct hash *hash; /* owned; of the bytes in order; NULL for a named output */
+    uint32_t crc32c;   /* of the same bytes */
     bool rewritten, committed;
 };
 

@@ -258,8 +258,10 @@ int store_writer_write(struct store_writer *writer, const void *data, size_t len
 {
     if (writer->ops->write(writer, writer->size, data, len, err) < 0)
         return -1;
-    if (writer->hash)
+    if (writer->hash) {
         hash_update(writer->hash, data, len);
+        writer->crc32c = hash_crc32c(writer->crc32c, data, len);
+    }
     writer->size += len;
     return 0;
 }
@@ -283,6 +285,11 @@ int store_writer_read(struct store_writer *writer, uint64_t offset, void *out, s
 uint64_t store_writer_size(const struct store_writer *writer)
 {
     return writer->size;
+}
+
+uint32_t store_writer_crc32c(const struct store_writer *writer)
+{
+    return writer->crc32c;
 }
 
 int store_writer_commit(struct store_writer *writer, char sha256[HASH_HEX_SIZE], struct err *err)

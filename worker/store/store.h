@@ -114,6 +114,8 @@ int store_writer_rewrite(struct store_writer *writer, uint64_t offset, const voi
 int store_writer_read(struct store_writer *writer, uint64_t offset, void *out, size_t len,
                       size_t *got, struct err *err);
 uint64_t store_writer_size(const struct store_writer *writer);
+/* Of an object's bytes as written by _write, so far. */
+uint32_t store_writer_crc32c(const struct store_writer *writer);
 /* Syncs and makes it visible. ERR_CONFLICT when the name exists and may not be replaced.
  * sha256 (may be NULL) is filled unless rewritten; "" for a named output, which has no use for it.
  */

@@ -307,6 +307,7 @@ static void make_segment(struct handmade *made, uint32_t index, const int64_t *p
     record.reorder = media_encoder_reorder(encoder);
     memcpy(record.extradata_sha256, facts.extradata_sha256, sizeof(record.extradata_sha256));
     record.bytes = store_writer_size(file);
+    record.crc32c = store_writer_crc32c(file);
     CHECK_OK(store_writer_commit(file, record.sha256, &err), err);
     store_record(made, &record);
 }

@@ -180,7 +180,7 @@ static void other_extradata(struct record *record)
 }
 static void other_sum(struct record *record)
 {
-    record->sha256[5] = record->sha256[5] == '0' ? '1' : '0';
+    record->crc32c ^= 1;
 }
 static void other_clock(struct record *record)
 {
@@ -207,7 +207,7 @@ static const struct wrong {
     { "frames", fewer_frames, "segment 2: frames" },
     { "times", other_times, "segment 2: ptsCrc" },
     { "extradata", other_extradata, "segment 2: its decoder header" },
-    { "sha256", other_sum, "segment 2: segments/00002/" },
+    { "crc32c", other_sum, "segment 2: segments/00002/" },
     { "time base", other_clock, "segment 2: timeBase" },
     { "job", other_job, "segment 2: the commit record is of job" },
     { "another's file", other_object, "segment 2: segments/00000/" },
