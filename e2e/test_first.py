@@ -113,7 +113,6 @@ def test_delete_leaves_nothing(space, bucket, film):
     assert "big-buck-bunny.mp4" in [item["Key"] for item in space.s3.list_objects_v2(Bucket=bucket)["Contents"]]
 
 
-@pytest.mark.xfail(strict=True, reason="pods keep our finalizer in a namespace that ends: it hangs")
 def test_namespace_ends_under_a_job(space, bucket, film):
     """Kubernetes deletes the pods of a namespace before its StereoJobs and waits for their finalizers."""
     name = submit(space, bucket, film, seconds=6, parallelism=1, cpu="50m")

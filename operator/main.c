@@ -16,7 +16,7 @@ extern char **environ;
 
 static void log_begin(const struct operator_config *config)
 {
-    static const char *const levels[] = { "debug", "info", "warn", "error" };
+    static const char *const levels[] = { "debug", "info", "warning", "error" };
     static const enum log_level values[] = { LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR };
     enum log_level level = LOG_INFO;
 

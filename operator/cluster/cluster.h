@@ -9,6 +9,8 @@
 #include "common/err.h"
 #include "common/json.h"
 
+#include <stdbool.h>
+
 struct cluster;
 
 /* How a write ended: called exactly once, on the loop thread, from within the write (this machine)
@@ -25,6 +27,9 @@ struct cluster_ops {
     /* All pods of the job as Kubernetes Pod objects (borrowed array until the next call or turn).
      */
     const cJSON *(*pods)(struct cluster *cluster);
+    /* The place where the job lives is going away: nothing can be created there any more, so that
+     * nobody may wait for a successor. May be NULL: it never does. */
+    bool (*is_ending)(struct cluster *cluster);
     /* ERR_CONFLICT when the name exists: somebody did it. ERR_DEPENDENCY to try again. manifest is
      * borrowed for the call. */
     void (*create_pod)(struct cluster *cluster, const cJSON *manifest, struct cluster_reply reply);

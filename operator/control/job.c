@@ -2,6 +2,7 @@
 #include "operator/control/job.h"
 
 #include "common/clock.h"
+#include "common/log.h"
 #include "common/mem.h"
 #include "operator/control/clean.h"
 #include "operator/control/objects.h"
@@ -94,6 +95,10 @@ static void tell(void *ctx, const char *reason, const char *message)
     struct job *job = ctx;
     const cJSON *object = object_of(job);
 
+    if (is_warning(reason))
+        log_warn("%s: %s: %s", job->key, reason, message);
+    else
+        log_info("%s: %s: %s", job->key, reason, message);
     if (object)
         kube_events_emit(job_opts(job)->events, object, is_warning(reason), reason, "Reconcile",
                          message);

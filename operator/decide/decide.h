@@ -134,10 +134,11 @@ struct observed {
     const struct pod_view *pods; /* all pods of the job, any order */
     size_t pod_count;
     /* tracking (Redis) */
-    int64_t tracking_up_ms;    /* since when it answers; 0 = it is away */
-    int64_t tracking_away_ms;  /* since when it is away; 0 = not known (the job's start is taken) */
-    bool tracking_wanted;      /* false where there is none by choice */
-    const struct record *done; /* records with a right mac, any order, any stage */
+    int64_t tracking_up_ms;   /* since when it answers; 0 = it is away */
+    int64_t tracking_away_ms; /* since when it is away; 0 = not known (the job's start is taken) */
+    const char *tracking_error; /* why it is away; NULL or "": not known */
+    bool tracking_wanted;       /* false where there is none by choice */
+    const struct record *done;  /* records with a right mac, any order, any stage */
     size_t done_count;
     int64_t tracking_away_grace_ms; /* how long away before Degraded says so */
 };

@@ -73,15 +73,20 @@ static void judge_degraded(struct pass *pass)
 {
     const struct observed *seen = pass->seen;
     bool away = seen->tracking_wanted && !seen->tracking_up_ms, was_true;
+    const char *why = seen->tracking_error;
+    char message[400];
     int64_t since_ms = seen->tracking_away_ms ? seen->tracking_away_ms : pass->next->start_ms;
 
+    text_set(message, sizeof(message),
+             "Redis does not answer%s%.100s; what is done is learnt from the pods, and nobody is "
+             "judged stalled",
+             why && why[0] ? ": " : "", why ? why : "");
     was_true = pass->next->conditions[CONDITION_DEGRADED].is_true;
     if (away && !was_true)
         pass_wake(pass, since_ms + seen->tracking_away_grace_ms);
     if (away && (was_true || pass->now_ms - since_ms >= seen->tracking_away_grace_ms))
         job_status_condition(pass->next, CONDITION_DEGRADED, true, pass->now_ms, "TrackingAway",
-                             "Redis does not answer; what is done is learnt from the pods, and "
-                             "nobody is judged stalled");
+                             message);
     else
         job_status_condition(pass->next, CONDITION_DEGRADED, false, pass->now_ms, "TrackingUp", "");
 }

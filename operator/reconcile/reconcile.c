@@ -132,12 +132,20 @@ static int observe(struct pass *pass, struct err *err)
     return 0;
 }
 
+static bool is_deleted(const struct pass *pass)
+{
+    struct cluster *cluster = pass->opts->cluster;
+
+    return json_path(pass->job, "metadata.deletionTimestamp") != NULL ||
+           (cluster->ops->is_ending && cluster->ops->is_ending(cluster));
+}
+
 static void choose(struct pass *pass, int64_t now_ms)
 {
     const struct observed seen = {
         .now_ms = now_ms,
         .uid = text_at(pass->job, "metadata.uid"),
-        .deleted = json_path(pass->job, "metadata.deletionTimestamp") != NULL,
+        .deleted = is_deleted(pass),
         .retry = annotation(pass->job, ANNOTATION_RETRY),
         .discard = annotation(pass->job, ANNOTATION_DISCARD) != NULL,
         .volume_problem = pass->opts->volume_problem,
@@ -146,6 +154,7 @@ static void choose(struct pass *pass, int64_t now_ms)
         .tracking_up_ms = pass->track.up_ms,
         .tracking_away_ms = pass->track.away_ms,
         .tracking_wanted = pass->opts->tracking_wanted,
+        .tracking_error = pass->track.error,
         .done = pass->track.done,
         .done_count = pass->track.done_count,
         .tracking_away_grace_ms = pass->opts->track ? DEGRADED_AFTER_MS : 0,

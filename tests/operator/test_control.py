@@ -251,6 +251,25 @@ class ControlTest(unittest.TestCase):
         self.world.secret_make("late")
         self.finish()
 
+    def test_a_namespace_ends_under_a_job(self):
+        home, self.world.space = self.world.space, "going"
+        try:
+            self.world.plane.namespace("going")
+            self.world.secret_make("s3")
+            job = self.world.job(self.name, parallelism=1)
+            self.running()
+            # What the namespace controller does, in its order: no new objects, pods first, jobs last.
+            self.world.api.delete("/api/v1/namespaces/going")
+            for pod in self.world.pods():
+                self.world.api.delete("/api/v1/namespaces/going/pods/" + pod["metadata"]["name"])
+            until(lambda: "no pod is held\n" + self.world.why(self.name), lambda: not self.world.pods(), 60)
+            self.world.delete(self.name)
+            self.world.until_gone(self.name)
+            self.assertTrue(self.world.s3.keys("films", ".stereojob/%s/" % job["metadata"]["uid"]))  # said, and left
+            self.assertIn("CleaningGivenUp", self.world.log())
+        finally:
+            self.world.space = home
+
     def test_two_operators_are_one(self):
         second = self.world.operator("op-1")
         try:

@@ -14,6 +14,7 @@ struct cluster_kube {
     struct cluster base; /* first */
     struct cluster_kube_api api;
     char *space, *name, *uid; /* owned */
+    bool ending;              /* its namespace takes no new pods */
     cJSON *list;              /* owned: what pods() gave last; its items belong to the cache */
 };
 
@@ -107,6 +108,9 @@ static void write_done(void *ctx, const struct kube_status *status, const cJSON 
         return;
     }
     (void)kube_status_err(&write->held, status, write->what);
+    if (status->code == 403 && (strcmp(status->cause, "NamespaceTerminating") == 0 ||
+                                strstr(status->message, "is being terminated")))
+        write->cluster->ending = true;
     /* A test of ours in a JSON patch that does not hold is 422. */
     if (status->code == 422 && strcmp(write->what, "release pod") == 0)
         write->held.code = ERR_CONFLICT;
@@ -163,6 +167,12 @@ static const cJSON *op_pods(struct cluster *base)
             cJSON_AddItemReferenceToArray(cluster->list, (cJSON *)pod);
     }
     return cluster->list;
+}
+
+/* For good: a namespace that is going away does not come back. */
+static bool op_is_ending(struct cluster *base)
+{
+    return of(base)->ending;
 }
 
 static void op_create_pod(struct cluster *base, const cJSON *manifest, struct cluster_reply reply)
@@ -306,6 +316,7 @@ static void op_free(struct cluster *base)
 static const struct cluster_ops ops = {
     .job = op_job,
     .pods = op_pods,
+    .is_ending = op_is_ending,
     .create_pod = op_create_pod,
     .annotate_pod = op_annotate_pod,
     .delete_pod = op_delete_pod,
