@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-.PHONY: crds deps build check test bench soak demo format clean help
+.PHONY: crds deps build check test images e2e bench soak demo format clean help
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -15,7 +15,8 @@ build: deps ## the programs, optimised, in build/release
 check: deps ## the short tests, at most 8 minutes on two cores
 	scripts/run-suites check
 
-test: deps ## all tests, at most 45 minutes on two cores
+test: ## all tests, at most 45 minutes on two cores (root: also on a real Kubernetes node)
+	scripts/install-deps $(if $(filter 0,$(shell id -u)),--e2e)
 	scripts/run-suites test
 
 images: ## the images of worker and operator, by buildah, without a registry (root)
