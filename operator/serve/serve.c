@@ -247,8 +247,8 @@ static int request(struct connection *connection, const char *path)
         return -1;
     if (is_head || !what.len)
         return request_end(connection);
-    if (connection->last)
-        return body_send(connection);
+    if (connection->last || what.len <= CHUNK_BYTES)
+        return body_send(connection); /* done before a next request in the same packet is read */
     lws_callback_on_writable(connection->wsi);
     return 0;
 }
