@@ -100,8 +100,8 @@ void clean_decide(struct clean_decision *out, bool begun, const cJSON *const *po
         out->step = begun ? CLEAN_CREATE : CLEAN_FINISH;
     else if (strcmp(phase, "Succeeded") == 0)
         out->step = CLEAN_FINISH;
-    else if (strcmp(phase, "Failed") == 0)
-        failed(out, pod, now_ms);
+    else if (strcmp(phase, "Failed") == 0 || json_path(pod, "metadata.deletionTimestamp"))
+        failed(out, pod, now_ms); /* deleted by somebody: its name is taken until it is gone */
     else if (strcmp(phase, "Running") != 0)
         pending(out, pod, now_ms);
 }

@@ -16,6 +16,7 @@ enum {
     PASSES_AT_ONCE = 64, /* each lends documents from the caches */
     SETTLE_MS = 50,      /* events of a job that come together are one pass */
     REFUSED_MS = 60000,  /* what cannot be as it is: looked at again, should the cluster change */
+    ORPHANS_MS = 30000,  /* a look that was refused, or came too early, is made again */
 };
 
 struct control {
@@ -26,10 +27,10 @@ struct control {
     struct map by_key, by_uid; /* struct job, owned by by_key */
     struct work *work;         /* owned */
     struct orphans *orphans;   /* owned */
-    uv_timer_t resync;
+    uv_timer_t resync, orphans_timer;
     int handles;    /* of libuv, open */
     uv_poll_t news; /* of the tracking thread */
-    bool news_open, leads, closing;
+    bool news_open, leads;
 };
 
 const struct control_opts *job_opts(const struct job *job)
@@ -116,9 +117,6 @@ static void again(struct control *control, struct job *job, const struct err *er
     case ERR_NOT_FOUND:
         work_forget(control->work, job->key);
         return;
-    case ERR_CONFLICT: /* the cache has what was written meanwhile */
-        work_add(control->work, job->key, false);
-        return;
     case ERR_CONFIG:
         log_warn("%s: %s", job->key, err->msg);
         if (job->reconcile.event)
@@ -163,6 +161,28 @@ static void orphan_look(struct area *area, const cJSON *pod)
                      name->valuestring, pod_index_uid(pod));
 }
 
+static void orphan_check(void *ctx, const char *space, const char *uid, const struct names *names)
+{
+    struct control *control = ctx;
+
+    if (map_get(&control->by_uid, uid))
+        return;
+    for (size_t i = 0; i < control->area_count; i++) {
+        struct area *area = &control->areas[i];
+        const cJSON *pod = kube_reflector_get(area->api.pods, space, names->list[0]);
+
+        if (pod)
+            orphan_look(area, pod);
+    }
+}
+
+static void orphans_due(uv_timer_t *timer)
+{
+    struct control *control = timer->data;
+
+    pod_index_each(control->index, orphan_check, control);
+}
+
 /* What the caches and Redis tell ----------------------------------------------------------------*/
 
 static void job_changed(void *ctx, enum kube_event event, const cJSON *object)
@@ -179,8 +199,10 @@ static void pod_changed(void *ctx, enum kube_event event, const cJSON *pod)
 {
     struct area *area = ctx;
     struct control *control = area->control;
-    const struct job *job = map_get(&control->by_uid, pod_index_uid(pod));
+    struct job *job = map_get(&control->by_uid, pod_index_uid(pod));
 
+    if (job)
+        job_pod_seen(job, pod);
     if (event == KUBE_DELETED)
         pod_index_remove(control->index, pod);
     else
@@ -305,8 +327,9 @@ int control_open(struct control **out, const struct control_opts *opts, struct e
     control->work = work_open(&work);
     control->orphans = orphans_new();
     (void)uv_timer_init(opts->loop, &control->resync);
-    control->resync.data = control;
-    control->handles = 1;
+    (void)uv_timer_init(opts->loop, &control->orphans_timer);
+    control->resync.data = control->orphans_timer.data = control;
+    control->handles = 2;
     if (areas_open(control, err) < 0 || news_open(control, err) < 0)
         return -1;
     *out = TAKE(control);
@@ -348,6 +371,7 @@ void control_close(struct control *control)
     }
     work_close(control->work);
     orphans_free(control->orphans);
+    uv_close((uv_handle_t *)&control->orphans_timer, handle_closed);
     if (control->news_open)
         uv_close((uv_handle_t *)&control->news, handle_closed);
     uv_close((uv_handle_t *)&control->resync, handle_closed);
@@ -380,15 +404,6 @@ int64_t control_heard_us(const struct control *control)
     return oldest_us;
 }
 
-static void pod_orphan(void *ctx, const cJSON *pod)
-{
-    struct area *area = ctx;
-    struct control *control = area->control;
-
-    if (!map_get(&control->by_uid, pod_index_uid(pod)))
-        orphan_look(area, pod);
-}
-
 static void job_know(void *ctx, const cJSON *object)
 {
     struct area *area = ctx;
@@ -415,8 +430,9 @@ void control_lead(struct control *control)
         struct area *area = &control->areas[i];
 
         kube_reflector_each(area->api.jobs, job_know, area);
-        kube_reflector_each(area->api.pods, pod_orphan, area);
     }
+    pod_index_each(control->index, orphan_check, control);
+    (void)uv_timer_start(&control->orphans_timer, orphans_due, ORPHANS_MS, ORPHANS_MS);
     work_start(control->work);
     if (control->opts.resync_ms > 0)
         (void)uv_timer_start(&control->resync, resync_fired, (uint64_t)control->opts.resync_ms,
@@ -425,6 +441,8 @@ void control_lead(struct control *control)
 
 void control_stop(struct control *control, void (*idle)(void *ctx), void *ctx)
 {
+    control->leads = false;
+    (void)uv_timer_stop(&control->orphans_timer);
     work_drain(control->work, idle, ctx);
 }
 

@@ -17,6 +17,8 @@ enum {
     LOST_POD_MS = 30000,    /* after deletionTimestamp: a lost node never confirms */
     CLEAN_DEADLINE_S = 900, /* of one cleaning pod */
     VOLUMES_MS = 30000,     /* a claim that does not fit may be replaced */
+    STRAY_MS = 1000,
+    FORGET_S = 60, /* what Redis has of a job that is gone */
 };
 
 static const struct kube_resource secrets = { "", "v1", "secrets", "Secret" };
@@ -112,10 +114,32 @@ static void job_put(const struct job *job, const cJSON *doc)
         kube_reflector_put(job->area->api.jobs, doc);
 }
 
+static void job_reread(struct job *job, const struct kube_status *status, const cJSON *doc)
+{
+    struct err held = job->held;
+
+    if (status->code / 100 == 2)
+        job_put(job, doc);
+    job_end(job, -1, 0, &held);
+}
+
+/* What the cache holds is old: the job is read before it is tried again. */
+static void finalizer_failed(struct job *job, const struct kube_status *status)
+{
+    AUTO_FREE char *path = kube_path(&cluster_kube_jobs, job->space, job->name, NULL, NULL);
+
+    if (status->code != 409) {
+        fail(job, status, "finalizer of the StereoJob");
+        return;
+    }
+    (void)kube_status_err(&job->held, status, "finalizer of the StereoJob");
+    step_send(job, "GET", path, NULL, KUBE_PATCH_NONE, job_reread);
+}
+
 static void finalizer_added(struct job *job, const struct kube_status *status, const cJSON *doc)
 {
     if (status->code / 100 != 2) {
-        fail(job, status, "finalizer of the StereoJob");
+        finalizer_failed(job, status);
         return;
     }
     job_put(job, doc);
@@ -126,7 +150,7 @@ static void finalizer_removed(struct job *job, const struct kube_status *status,
 {
     (void)doc; /* the object is gone, or another's to remove */
     if (status->code / 100 != 2 && status->code != 404)
-        fail(job, status, "finalizer of the StereoJob");
+        finalizer_failed(job, status);
     else
         job_end(job, 0, 0, NULL);
 }
@@ -151,6 +175,7 @@ static void secret_created(struct job *job, const struct kube_status *status, co
         return;
     }
     job->secret_made = true;
+    job->secret_missed = false;
     job_begin(job);
 }
 
@@ -170,6 +195,12 @@ static void secret_tried(struct job *job, const struct kube_status *status, cons
     if (status->code == 409) {
         AUTO_FREE char *path = kube_path(&secrets, job->space, job->secret, NULL, NULL);
 
+        if (job->secret_missed) { /* ours after all, and the pod only saw it late */
+            job->secret_missed = false;
+            job->secret_made = true;
+            job_begin(job);
+            return;
+        }
         step_send(job, "DELETE", path, NULL, KUBE_PATCH_NONE, secret_deleted);
         return;
     }
@@ -257,6 +288,57 @@ static bool volumes_begin(struct job *job, const cJSON *object)
 
 /* Cleaning --------------------------------------------------------------------------------------*/
 
+static void clean(struct job *job);
+
+/* Steps of pods that no pass steers: an absent one is fine, what is left is looked at again. */
+static void stray_done(struct job *job, const struct kube_status *status, const cJSON *doc)
+{
+    if (status->code / 100 != 2 && status->code != 404) {
+        fail(job, status, "pod of the deleted StereoJob");
+        return;
+    }
+    if (status->code == 404) { /* its end comes to the cache */
+        job_end(job, 0, clock_unix_ms() + STRAY_MS, NULL);
+        return;
+    }
+    if (strcmp(objects_text(doc, "kind"), "Pod") == 0)
+        kube_reflector_put(job->area->api.pods, doc);
+    clean(job);
+}
+
+/* A pod that a pass cannot read, somebody having changed its labels, and that is still held. */
+static const cJSON *stray_of(const struct job *job)
+{
+    struct cluster *cluster = cluster_kube_base(job->cluster);
+    const cJSON *pod; /* borrowed from the cluster */
+    struct pod_view view;
+    struct err err;
+
+    cJSON_ArrayForEach(pod, cluster->ops->pods(cluster))
+    {
+        bool odd = job->unreadable || pods_view(&view, pod, job->token, &err) < 0;
+
+        if (odd && (!is_deleted(pod) || objects_has_finalizer(pod, NAME_FINALIZER)))
+            return pod;
+    }
+    return NULL;
+}
+
+static void stray_end(struct job *job, const cJSON *pod)
+{
+    AUTO_FREE char *path =
+        kube_path(&cluster_kube_pods, job->space, objects_text(pod, "metadata.name"), NULL, NULL);
+    AUTO(cJSON) cJSON *body = NULL;
+
+    if (!is_deleted(pod)) {
+        body = objects_delete_options(objects_text(pod, "metadata.uid"));
+        step_send(job, "DELETE", path, body, KUBE_PATCH_NONE, stray_done);
+        return;
+    }
+    body = objects_finalizer_remove(pod, NAME_FINALIZER);
+    step_send(job, "PATCH", path, body, KUBE_PATCH_MERGE, stray_done);
+}
+
 /* A pod of the job that is still to be waited for. */
 static bool pod_lingers(const cJSON *pod, int64_t now_ms)
 {
@@ -299,6 +381,10 @@ static void cleaner_deleted(struct job *job, const struct kube_status *status, c
         fail(job, status, "cleaning pod");
         return;
     }
+    if (status->code == 404) { /* its end comes to the cache */
+        job_end(job, 0, clock_unix_ms() + STRAY_MS, NULL);
+        return;
+    }
     if (strcmp(objects_text(doc, "kind"), "Pod") == 0)
         kube_reflector_put(job->area->api.pods, doc);
     cleaners_delete(job);
@@ -306,7 +392,7 @@ static void cleaner_deleted(struct job *job, const struct kube_status *status, c
 
 static const cJSON *cleaner_left(const struct job *job)
 {
-    const struct names *names = pod_index_cleaners(job->area->api.index, job->uid);
+    const struct names *names = pod_index_cleaners(job->area->api.index, job->space, job->uid);
 
     for (size_t i = 0; i < names->count; i++) {
         const cJSON *pod = kube_reflector_get(job->area->api.pods, job->space, names->list[i]);
@@ -317,13 +403,23 @@ static const cJSON *cleaner_left(const struct job *job)
     return NULL;
 }
 
+/* What workers told last may have come after the job was over. */
+static void redis_forget(struct job *job)
+{
+    if (!job->watch)
+        job->watch = track_watch(job_opts(job)->track, job->uid, job->token);
+    track_expire(job->watch, FORGET_S);
+}
+
 static void cleaners_delete(struct job *job)
 {
     const cJSON *pod = cleaner_left(job);
     AUTO(cJSON) cJSON *options = NULL;
     AUTO_FREE char *path = NULL;
 
+    job->cleaned = true;
     if (!pod) {
+        redis_forget(job);
         path = kube_path(&secrets, job->space, job->secret, NULL, NULL);
         step_send(job, "DELETE", path, NULL, KUBE_PATCH_NONE, secret_gone);
         return;
@@ -365,16 +461,14 @@ static void cleaner_create(struct job *job, uint32_t attempt)
 
 static void clean_look(const struct job *job, struct clean_decision *out, int64_t now_ms)
 {
-    const struct names *names = pod_index_cleaners(job->area->api.index, job->uid);
+    const struct names *names = pod_index_cleaners(job->area->api.index, job->space, job->uid);
     bool begun = objects_text(object_of(job), "status.startTime")[0] != '\0';
     const cJSON **pods = xcalloc(names->count + 1, sizeof(*pods));
     size_t count = 0;
 
     for (size_t i = 0; i < names->count; i++) {
-        const cJSON *pod = kube_reflector_get(job->area->api.pods, job->space, names->list[i]);
-
-        if (pod && !is_deleted(pod))
-            pods[count++] = pod;
+        pods[count] = kube_reflector_get(job->area->api.pods, job->space, names->list[i]);
+        count += pods[count] != NULL;
     }
     clean_decide(out, begun, pods, count, now_ms);
     free(pods);
@@ -383,11 +477,20 @@ static void clean_look(const struct job *job, struct clean_decision *out, int64_
 static void clean(struct job *job)
 {
     int64_t now_ms = clock_unix_ms();
+    const cJSON *stray = stray_of(job);
     struct clean_decision decision;
     char why[500];
 
+    if (stray) {
+        stray_end(job, stray);
+        return;
+    }
     if (lingering(job, now_ms) > 0) {
         job_end(job, 0, now_ms + LOST_POD_MS, NULL);
+        return;
+    }
+    if (job->cleaned) {
+        cleaners_delete(job);
         return;
     }
     clean_look(job, &decision, now_ms);
@@ -446,9 +549,11 @@ static void pass_end(void *ctx, int rc, const struct reconcile_result *result,
 {
     struct job *job = ctx;
     const cJSON *object = object_of(job);
+    bool going = object && is_deleted(object) && objects_has_finalizer(object, NAME_JOB_FINALIZER);
 
-    if (rc == 0 && object && is_deleted(object) &&
-        objects_has_finalizer(object, NAME_JOB_FINALIZER))
+    if (going && rc < 0 && err->code == ERR_CONFIG)
+        job->unreadable = true; /* or its status may not be written: it may go all the same */
+    if (going && (rc == 0 || job->unreadable))
         clean(job);
     else if (rc == 0 && object && !is_deleted(object) && result->expired)
         expired_delete(job, object);
@@ -475,6 +580,19 @@ static void pass(struct job *job)
     if (object)
         watch_put(job, object);
     reconcile_start(&job->reconcile, clock_unix_ms(), (struct reconcile_end){ pass_end, job });
+}
+
+/* The track Secret may have been deleted by somebody. */
+void job_pod_seen(struct job *job, const cJSON *pod)
+{
+    const char *reason = objects_text(pod, "status.containerStatuses[0].state.waiting.reason");
+    const char *words = objects_text(pod, "status.containerStatuses[0].state.waiting.message");
+
+    if (job->secret_made && strcmp(reason, "CreateContainerConfigError") == 0 &&
+        strstr(words, job->secret)) {
+        job->secret_made = false;
+        job->secret_missed = true;
+    }
 }
 
 void job_begin(struct job *job)
@@ -514,10 +632,14 @@ int job_new(struct job **out, struct area *area, const cJSON *object, struct err
     job->name = xstrdup(objects_text(object, "metadata.name"));
     job->uid = xstrdup(objects_text(object, "metadata.uid"));
     job->key = xasprintf("%s/%s", job->space, job->name);
-    if (pods_work_uri(&job->work_uri, object, err) < 0)
-        return err_wrap(err, "%s", job->key);
+    if (pods_work_uri(&job->work_uri, object, err) < 0) {
+        if (!is_deleted(object))
+            return err_wrap(err, "%s", job->key);
+        job->work_uri = xstrdup(""); /* nobody knows where its work was: it may go all the same */
+        job->cleaned = true;
+    }
     objects_token(job->token, opts->key, opts->key_len, job->uid);
-    job->secret = objects_secret_name(job->name);
+    job->secret = objects_secret_name(job->name, job->uid);
     job->cluster = cluster_kube_new(&area->api, job->space, job->name, job->uid);
     job->reconcile = (struct reconcile_opts){
         .cluster = cluster_kube_base(job->cluster),

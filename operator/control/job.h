@@ -26,11 +26,15 @@ struct job {
     struct cluster_kube *cluster; /* owned */
     struct track_job *watch;      /* owned; NULL while the job is over */
     struct reconcile_opts reconcile;
-    bool secret_made; /* by this process */
     /* The claims: looked at for this parallelism (0: not yet), and again while they do not fit. */
     int64_t volumes_for;
     int claim_at;
     char volume_problem[300];
+    bool secret_made;   /* by this process */
+    bool secret_missed; /* a pod says that it is not there (any more) */
+    bool cleaned;       /* deleted, and nothing is left to be cleaned: only to be let go */
+    bool unreadable;    /* deleted, and no pass can be made: its pods go without */
+    struct err held;    /* why the job is read again, told afterwards */
     bool under_way;
     int64_t begun_us;
 };
@@ -39,6 +43,8 @@ struct job {
 int job_new(struct job **out, struct area *area, const cJSON *object, struct err *err);
 void job_free(struct job *job);
 void job_begin(struct job *job);
+/* Any event of a pod of the job. */
+void job_pod_seen(struct job *job, const cJSON *pod);
 
 /* control.c. wake_ms (Unix; 0: none) and, on -1, err say when the key comes again. The job may be
  * freed by it. */

@@ -18,9 +18,9 @@ void objects_token(char out[HASH_HEX_SIZE], const void *key, size_t key_len, con
     hash_hmac(out, key, key_len, uid, strlen(uid));
 }
 
-char *objects_secret_name(const char *job_name)
+char *objects_secret_name(const char *job_name, const char *uid)
 {
-    return xasprintf("%s-track", job_name);
+    return xasprintf("%s-track-%.*s", job_name, (int)strcspn(uid, "-"), uid);
 }
 
 static cJSON *owner(const cJSON *job)
@@ -38,7 +38,8 @@ static cJSON *owner(const cJSON *job)
 
 cJSON *objects_secret(const cJSON *job, const char *url, const char *password, const char *token)
 {
-    AUTO_FREE char *name = objects_secret_name(objects_text(job, "metadata.name"));
+    AUTO_FREE char *name =
+        objects_secret_name(objects_text(job, "metadata.name"), objects_text(job, "metadata.uid"));
     cJSON *secret = cJSON_CreateObject(), *metadata, *labels, *data;
 
     json_add_str(secret, "apiVersion", "v1");

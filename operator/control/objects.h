@@ -15,7 +15,9 @@
 
 /* Hex of HMAC-SHA256(operator key, uid). */
 void objects_token(char out[HASH_HEX_SIZE], const void *key, size_t key_len, const char *uid);
-char *objects_secret_name(const char *job_name); /* "<job>-track"; caller frees */
+/* "<job>-track-<first part of uid>": a name that a tenant's own Secret cannot have, since it is
+ * made anew without being read. Caller frees. */
+char *objects_secret_name(const char *job_name, const char *uid);
 /* Caller owns. Owned by the job, immutable. */
 cJSON *objects_secret(const cJSON *job, const char *url, const char *password, const char *token);
 bool objects_has_finalizer(const cJSON *object, const char *finalizer);

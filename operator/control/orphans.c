@@ -53,7 +53,7 @@ void orphans_free(struct orphans *orphans)
 
 static const cJSON *pod_held(const struct look *look)
 {
-    const struct names *names = pod_index_pods(look->area->api.index, look->uid);
+    const struct names *names = pod_index_pods(look->area->api.index, look->space, look->uid);
 
     for (size_t i = 0; i < names->count; i++) {
         const cJSON *pod = kube_reflector_get(look->area->api.pods, look->space, names->list[i]);
@@ -71,7 +71,7 @@ static void released(void *ctx, const struct kube_status *status, const cJSON *d
     struct look *look = ctx;
     bool is_pod = strcmp(objects_text(doc, "kind"), "Pod") == 0;
 
-    if (!look->orphans || status->code / 100 != 2) { /* a pod's next event brings it back */
+    if (!look->orphans || status->code / 100 != 2) { /* it is looked at again in a while */
         if (status->code / 100 != 2 && status->code != 404)
             log_warn("orphaned pods of job %s: %s", look->uid, status->message);
         look_end(look);
@@ -117,6 +117,15 @@ static void job_read(void *ctx, const struct kube_status *status, const cJSON *d
         release_next(look);
 }
 
+/* Its job's turn comes. */
+static bool is_known(const struct area *area, const char *space, const char *job_name,
+                     const char *uid)
+{
+    const cJSON *job = kube_reflector_get(area->api.jobs, space, job_name);
+
+    return strcmp(objects_text(job, "metadata.uid"), uid) == 0;
+}
+
 void orphans_look(struct orphans *orphans, struct area *area, const char *space,
                   const char *job_name, const char *uid)
 {
@@ -124,8 +133,8 @@ void orphans_look(struct orphans *orphans, struct area *area, const char *space,
     struct kube_request request = { .method = "GET", .done = job_read };
     struct look *look;
 
-    if (!uid[0] || !job_name[0] || pod_index_pods(area->api.index, uid)->count == 0 ||
-        map_get(&orphans->under_way, uid))
+    if (!uid[0] || !job_name[0] || pod_index_pods(area->api.index, space, uid)->count == 0 ||
+        map_get(&orphans->under_way, uid) || is_known(area, space, job_name, uid))
         return;
     look = xcalloc(1, sizeof(*look));
     *look = (struct look){ orphans, area, xstrdup(uid), xstrdup(space) };

@@ -130,7 +130,8 @@ class ControlTest(unittest.TestCase):
         self.world.delete(self.name)
         self.world.until_gone(self.name)
         self.assertEqual(self.world.pods(), [])
-        self.assertIsNone(self.world.api.find("/api/v1/namespaces/films/secrets/%s-track" % self.name))
+        secrets = self.world.api.get("/api/v1/namespaces/films/secrets")["items"]
+        self.assertEqual([s["metadata"]["name"] for s in secrets if "-track" in s["metadata"]["name"]], [])
 
     def test_more_workers_while_it_runs(self):
         self.start(parallelism=1)

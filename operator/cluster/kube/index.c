@@ -5,11 +5,17 @@
 #include "common/map.h"
 #include "common/mem.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 struct pod_index {
-    struct map pods, cleaners; /* UID -> struct names, owned */
+    struct map pods, cleaners; /* "SPACE/UID" -> struct names, owned */
+};
+
+/* Of a namespace and a UID: what is longer is none of ours. */
+struct place {
+    char text[256];
 };
 
 static const struct names none;
@@ -21,11 +27,19 @@ static const char *label(const cJSON *pod, const char *key)
     return cJSON_IsString(item) ? item->valuestring : "";
 }
 
-static const char *name_of(const cJSON *pod)
+static const char *text_at(const cJSON *pod, const char *path)
 {
-    const cJSON *item = json_path(pod, "metadata.name");
+    const cJSON *item = json_path(pod, path);
 
     return cJSON_IsString(item) ? item->valuestring : "";
+}
+
+static struct place place_of(const char *space, const char *uid)
+{
+    struct place place;
+
+    (void)snprintf(place.text, sizeof(place.text), "%s/%s", space, uid);
+    return place;
 }
 
 const char *pod_index_uid(const cJSON *pod)
@@ -70,41 +84,73 @@ void pod_index_add(struct pod_index *index, const cJSON *pod)
 {
     struct map *map = map_of(index, pod);
     const char *uid = pod_index_uid(pod);
+    struct place place = place_of(text_at(pod, "metadata.namespace"), uid);
     struct names *set;
 
     if (!uid[0])
         return;
-    set = map_get(map, uid);
+    set = map_get(map, place.text);
     if (!set) {
         set = xcalloc(1, sizeof(*set));
-        map_put(map, uid, set);
+        map_put(map, place.text, set);
     }
-    names_add(set, name_of(pod));
+    names_add(set, text_at(pod, "metadata.name"));
 }
 
 void pod_index_remove(struct pod_index *index, const cJSON *pod)
 {
     struct map *map = map_of(index, pod);
-    const char *uid = pod_index_uid(pod);
-    struct names *set = map_get(map, uid);
+    struct place place = place_of(text_at(pod, "metadata.namespace"), pod_index_uid(pod));
+    struct names *set = map_get(map, place.text);
 
     if (!set)
         return;
-    names_remove(set, name_of(pod));
+    names_remove(set, text_at(pod, "metadata.name"));
     if (set->count == 0)
-        set_free(NULL, NULL, map_remove(map, uid));
+        set_free(NULL, NULL, map_remove(map, place.text));
 }
 
-const struct names *pod_index_pods(const struct pod_index *index, const char *uid)
+static const struct names *find(const struct map *map, const char *space, const char *uid)
 {
-    const struct names *set = map_get(&index->pods, uid);
+    struct place place = place_of(space, uid);
+    const struct names *set = map_get(map, place.text);
 
     return set ? set : &none;
 }
 
-const struct names *pod_index_cleaners(const struct pod_index *index, const char *uid)
+const struct names *pod_index_pods(const struct pod_index *index, const char *space,
+                                   const char *uid)
 {
-    const struct names *set = map_get(&index->cleaners, uid);
+    return find(&index->pods, space, uid);
+}
 
-    return set ? set : &none;
+const struct names *pod_index_cleaners(const struct pod_index *index, const char *space,
+                                       const char *uid)
+{
+    return find(&index->cleaners, space, uid);
+}
+
+struct visit {
+    void (*each)(void *ctx, const char *space, const char *uid, const struct names *names);
+    void *ctx;
+};
+
+static void visit(void *ctx, const char *key, void *value)
+{
+    const struct visit *visit = ctx;
+    const char *slash = strchr(key, '/');
+    struct place space;
+
+    (void)snprintf(space.text, sizeof(space.text), "%.*s", (int)(slash - key), key);
+    visit->each(visit->ctx, space.text, slash + 1, value);
+}
+
+void pod_index_each(const struct pod_index *index,
+                    void (*each)(void *ctx, const char *space, const char *uid,
+                                 const struct names *names),
+                    void *ctx)
+{
+    struct visit all = { each, ctx };
+
+    map_each(&index->pods, visit, &all);
 }

@@ -7,6 +7,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#define LABEL_MANAGED "app.kubernetes.io/managed-by"
+#define MANAGED_BY    "stereo-operator"
+
 const struct kube_resource cluster_kube_jobs = { "stereojob.io", "v1", "stereojobs", "StereoJob" };
 const struct kube_resource cluster_kube_pods = { "", "v1", "pods", "Pod" };
 
@@ -28,6 +31,7 @@ struct write {
     char *object;    /* owned: its name */
     struct err held; /* why it is read again, told afterwards */
     bool absent_ok;  /* 404 is a yes */
+    bool is_create;
 };
 
 static struct cluster_kube *of(struct cluster *cluster)
@@ -65,20 +69,51 @@ static void write_end(struct write *write, int rc, const struct err *err)
     reply.call(reply.ctx, rc, err);
 }
 
+static const char *label_at(const cJSON *doc, const char *key)
+{
+    const cJSON *labels = json_path(doc, "metadata.labels");
+    const cJSON *item = cJSON_GetObjectItemCaseSensitive(labels, key);
+
+    return cJSON_IsString(item) ? item->valuestring : "";
+}
+
+/* Whether the watch would show it: what it does not show would stay in the cache for ever. */
+static bool is_watched(const struct write *write, const cJSON *doc)
+{
+    return write->resource != &cluster_kube_pods ||
+           strcmp(label_at(doc, LABEL_MANAGED), MANAGED_BY) == 0;
+}
+
 /* An answer may be a Status ("Success") where the object is gone already. */
 static void cache_put(const struct write *write, const cJSON *doc)
 {
-    if (strcmp(text_at(doc, "kind"), write->resource->kind) == 0)
+    if (strcmp(text_at(doc, "kind"), write->resource->kind) == 0 && is_watched(write, doc))
         kube_reflector_put(write->cache, doc);
+}
+
+/* The name of a pod was taken: by ourselves, and nobody heard it; by a pod that has gone since; or
+ * by somebody else, whom people must ask to move. */
+static void taken_judge(struct write *write, const struct kube_status *status, const cJSON *doc)
+{
+    if (status->code == 404)
+        write->held.code = ERR_DEPENDENCY;
+    else if (status->code / 100 == 2 &&
+             (!is_watched(write, doc) ||
+              strcmp(label_at(doc, LABEL_UID), write->cluster->uid) != 0))
+        (void)err_set(&write->held, ERR_CONFIG, "%s: the name %s is taken by a pod of others",
+                      write->what, write->object);
 }
 
 static void read_done(void *ctx, const struct kube_status *status, const cJSON *doc)
 {
     struct write *write = ctx;
-    struct err held = write->held;
+    struct err held;
 
     if (status->code / 100 == 2)
         cache_put(write, doc);
+    if (write->is_create)
+        taken_judge(write, status, doc);
+    held = write->held;
     write_end(write, -1, &held);
 }
 
@@ -156,7 +191,7 @@ static const cJSON *pod_get(const struct cluster_kube *cluster, const char *name
 static const cJSON *op_pods(struct cluster *base)
 {
     struct cluster_kube *cluster = of(base);
-    const struct names *names = pod_index_pods(cluster->api.index, cluster->uid);
+    const struct names *names = pod_index_pods(cluster->api.index, cluster->space, cluster->uid);
 
     cJSON_Delete(cluster->list);
     cluster->list = cJSON_CreateArray();
@@ -180,6 +215,7 @@ static void op_create_pod(struct cluster *base, const cJSON *manifest, struct cl
     struct write *write =
         write_new(of(base), "create pod", text_at(manifest, "metadata.name"), reply);
 
+    write->is_create = true;
     write_send(write, "POST", NULL, KUBE_PATCH_NONE, manifest);
 }
 
