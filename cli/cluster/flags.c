@@ -30,6 +30,8 @@ static const struct option {
     { "previous", "p", KIND_BOOL, offsetof(struct flags, previous) },
     { "wait", NULL, KIND_BOOL, offsetof(struct flags, wait) },
     { "discard", NULL, KIND_BOOL, offsetof(struct flags, discard) },
+    { "overwrite", NULL, KIND_BOOL, offsetof(struct flags, overwrite) },
+    { "url", NULL, KIND_BOOL, offsetof(struct flags, url) },
     { "help", "h", KIND_BOOL, offsetof(struct flags, help) },
 };
 enum { OPTIONS = sizeof(options) / sizeof(options[0]) };

@@ -21,7 +21,7 @@ struct flags {
     int64_t segment;      /* --segment N; -1: not given */
     const char *segments; /* --segments 7,9-11 of retry */
     int64_t timeout_s;    /* --timeout 10m; -1: not given */
-    bool all_spaces, watch, follow, previous, wait, discard, help;
+    bool all_spaces, watch, follow, previous, wait, discard, overwrite, url, help;
     const char *args[FLAGS_MAX_ARGS]; /* what is no option */
     int arg_count;
 };

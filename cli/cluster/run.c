@@ -37,6 +37,13 @@ const struct cluster_verb cluster_verbs[] = {
     { "wait", "NAME", "stay until it is over; 0 when the film is there", "timeout",
       "  --timeout 2h                      At most so long; then exit 75\n" WHERE, 1, 1,
       verb_wait },
+    { "download", "NAME [FILE]", "fetch its film from S3, with your own AWS_* keys",
+      "overwrite,url",
+      "FILE: a file, or a folder; without it the film's name, here. Stopped, the same command\n"
+      "goes on. Keys: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION, AWS_ENDPOINT_URL.\n\n"
+      "  --overwrite                       Replace FILE\n"
+      "  --url                             Print a URL that is good for an hour instead\n" WHERE,
+      1, 2, verb_download },
     { "suspend", "NAME...", "stop its pods, keep what is done", "output", CHANGED WHERE, 1,
       FLAGS_MAX_ARGS, verb_suspend },
     { "resume", "NAME...", "go on with a suspended one", "output", CHANGED WHERE, 1, FLAGS_MAX_ARGS,

@@ -29,6 +29,7 @@ int verb_resume(struct api *api, const struct flags *flags, int *code, struct er
 int verb_cancel(struct api *api, const struct flags *flags, int *code, struct err *err);
 int verb_retry(struct api *api, const struct flags *flags, int *code, struct err *err);
 int verb_delete(struct api *api, const struct flags *flags, int *code, struct err *err);
+int verb_download(struct api *api, const struct flags *flags, int *code, struct err *err);
 int verb_wait(struct api *api, const struct flags *flags, int *code, struct err *err);
 /* Follows one job until it is over: a line at each change. *code by its phase. */
 int wait_for_job(struct api *api, const char *name, int64_t timeout_s, int *code, struct err *err);

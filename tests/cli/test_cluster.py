@@ -6,20 +6,26 @@ usage: test_cluster.py STEREO
 """
 import json
 import os
+import shutil
+import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import unittest
+import urllib.request
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 sys.path.insert(0, os.path.join(ROOT, "tests", "kube"))
+sys.path.insert(0, os.path.join(ROOT, "tests", "s3"))
+import client as s3  # noqa: E402  pylint: disable=wrong-import-position
 import control_plane  # noqa: E402  pylint: disable=wrong-import-position
 
 CRD = os.path.join(ROOT, "crds", "stereojob.io_stereojobs.yaml")
 API = "/apis/stereojob.io/v1/namespaces/films/stereojobs"
-VERBS = ("list", "get", "describe", "submit", "logs", "wait", "suspend", "resume", "cancel", "retry", "delete")
+VERBS = ("list", "get", "describe", "submit", "logs", "wait", "download", "suspend", "resume", "cancel", "retry", "delete")
 NOTES = "metadata.annotations"
 
 PLANE = None
@@ -397,6 +403,142 @@ class Verbs(unittest.TestCase):
         done = subprocess.run([os.path.join(PLANE.tools, "kubectl"), "stereo", "list", "-n", "films", "-o", "name"],
                               capture_output=True, text=True, check=False, env=env, timeout=60)
         self.assertEqual((done.returncode, done.stdout), (0, "stereojob.stereojob.io/film\n"), done.stderr)
+
+
+class Download(unittest.TestCase):
+    """The film of a job that is over, from a real S3 server."""
+
+    FILM = bytes(range(256)) * 4096 * 40  # 40 MiB: several requests
+
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = tempfile.mkdtemp(prefix="stereo-download-")
+        os.mkdir(os.path.join(cls.folder, "s3"))
+        cls.server = s3.Server(os.path.join(cls.folder, "s3"))
+        if not cls.server.available:
+            shutil.rmtree(cls.folder)
+            raise unittest.SkipTest("no S3 server")
+        cls.server.client.send("PUT", "/films")
+        cls.server.client.put("films", "3d/film.mp4", cls.FILM)
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.server.close()
+        shutil.rmtree(cls.folder)
+
+    def setUp(self):
+        self.here = tempfile.mkdtemp(dir=self.folder)
+        code, doc = PLANE.request("POST", API, dict(manifest("film"), spec={
+            "source": {"uri": "s3://films/in.mp4"}, "output": {"uri": "s3://films/3d/film.mp4"}}))
+        self.assertEqual(code, 201, doc)
+        self.addCleanup(PLANE.request, "DELETE", API + "/film")
+
+    def done(self, size=None):
+        set_status("film", phase="Completed", output={"bytes": len(self.FILM) if size is None else size})
+
+    def start(self, *args, keys=True):
+        client = self.server.client
+        env = environment(PLANE.kubeconfig)
+        if keys:
+            env.update(AWS_ACCESS_KEY_ID=client.access, AWS_SECRET_ACCESS_KEY=client.secret,
+                       AWS_ENDPOINT_URL=client.endpoint, AWS_REGION="us-east-1")
+        else:
+            env["AWS_EC2_METADATA_DISABLED"] = "true"
+        return subprocess.Popen([STEREO, "download", "film", "-n", "films"] + list(args), cwd=self.here, env=env,
+                                text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+    def download(self, *args, keys=True):
+        """(exit code, stdout, stderr)"""
+        process = self.start(*args, keys=keys)
+        out, error = process.communicate(timeout=60)
+        return process.returncode, out, error
+
+    def read(self, name):
+        with open(os.path.join(self.here, name), "rb") as file:
+            return file.read()
+
+    def test_the_film_is_there_by_its_name(self):
+        self.done()
+        self.assertEqual(self.download(), (0, "film.mp4\n", ""))
+        self.assertTrue(self.read("film.mp4") == self.FILM)
+        self.assertEqual(os.listdir(self.here), ["film.mp4"])
+
+    def test_what_exists_is_not_touched(self):
+        self.done()
+        with open(os.path.join(self.here, "mine.mp4"), "w", encoding="ascii") as file:
+            file.write("mine")
+        code, _, error = self.download("mine.mp4")
+        self.assertEqual((code, self.read("mine.mp4")), (64, b"mine"))
+        self.assertIn("--overwrite", error)
+        self.assertEqual(self.download("mine.mp4", "--overwrite")[0], 0)
+        self.assertTrue(self.read("mine.mp4") == self.FILM)
+
+    def test_a_folder_takes_the_films_name(self):
+        self.done()
+        os.mkdir(os.path.join(self.here, "out"))
+        self.assertEqual(self.download("out")[:2], (0, "out/film.mp4\n"))
+
+    def test_killed_it_goes_on(self):
+        self.done()
+        process = self.start()
+        end = time.monotonic() + 30
+        part = None
+        while time.monotonic() < end and not part:
+            parts = [name for name in os.listdir(self.here) if name.endswith(".part")]
+            if parts and 0 < os.stat(os.path.join(self.here, parts[0])).st_size < len(self.FILM):
+                part = os.path.join(self.here, parts[0])
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+        self.assertIsNotNone(part)
+        self.assertNotIn("film.mp4", os.listdir(self.here))
+        with open(part, "r+b") as file:  # a mark in what is there: it is kept, not fetched again
+            file.write(b"mark")
+        self.assertEqual(self.download()[0], 0)
+        self.assertTrue(self.read("film.mp4") == b"mark" + self.FILM[4:])
+        self.assertEqual(os.listdir(self.here), ["film.mp4"])
+
+    def test_another_film_than_the_jobs_is_refused(self):
+        self.done(size=12345)
+        code, _, error = self.download()
+        self.assertEqual(code, 64)
+        self.assertIn("the job wrote 12345", error)
+        self.assertEqual(os.listdir(self.here), [])
+
+    def test_url_is_good_for_anybody(self):
+        self.done()
+        code, url, _ = self.download("--url")
+        self.assertEqual(code, 0)
+        with urllib.request.urlopen(url.strip(), timeout=30) as answer:
+            self.assertTrue(answer.read() == self.FILM)
+
+    def test_no_film_yet(self):
+        set_status("film", phase="Converting")
+        code, _, error = self.download()
+        self.assertEqual(code, 64)
+        self.assertIn("film is Converting: there is no film yet", error)
+
+    def test_no_keys_and_wrong_keys(self):
+        self.done()
+        code, _, error = self.download(keys=False)
+        self.assertEqual(code, 64)
+        self.assertIn("AWS_ACCESS_KEY_ID", error)
+        self.server.client.secret, right = "wrong", self.server.client.secret
+        try:
+            code, _, error = self.download()
+        finally:
+            self.server.client.secret = right
+        self.assertEqual(code, 64)
+        self.assertIn("films", error)
+
+    def test_a_volume_is_told_how(self):
+        PLANE.request("DELETE", API + "/film")
+        job = manifest("film")
+        job["spec"]["output"]["uri"] = "pvc://shelf/3d/film.mp4"
+        self.assertEqual(PLANE.request("POST", API, job)[0], 201)
+        set_status("film", phase="Completed")
+        code, _, error = self.download()
+        self.assertEqual(code, 64)
+        self.assertIn("kubectl cp films/POD:/pvc/3d/film.mp4 FILE", error)
 
 
 if __name__ == "__main__":
