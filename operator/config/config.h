@@ -37,8 +37,8 @@ struct operator_config {
     char *lease_name, *pod_name;
     char *kubeconfig, *context;
     char *proxy_http, *proxy_https, *no_proxy;
-    char *log_level, *log_format;  /* one of the table's words */
-    int64_t create_qps, in_flight; /* 0: no limit; at least 1 */
+    char *log_level, *log_format; /* one of the table's words */
+    int64_t in_flight;            /* at least 1 */
     int64_t resync_ms;
     bool leader_elect;
     char *listen; /* as given */

@@ -68,8 +68,6 @@ const struct config_row config_rows[] = {
       .choices = log_levels, .doc = "the least that is logged" },
     { "log-format", "log.format", .fallback = "json", AT(log_format), .type = CONFIG_ENUM,
       .choices = log_formats, .doc = "lines for machines or for people" },
-    { "pod-create-qps", "limits.podCreateQps", .fallback = "0", AT(create_qps), .type = CONFIG_INT,
-      .min = 0, .max = 10000, .doc = "pods created in a second, at most; 0: no limit" },
     { "in-flight", "limits.inFlight", .fallback = "50", AT(in_flight), .type = CONFIG_INT, .min = 1,
       .max = 1000, .doc = "requests to the API server under way at a time" },
     { "resync-seconds", "limits.resyncSeconds", .fallback = "600", AT(resync_ms),

@@ -82,7 +82,6 @@ capabilities: { drop: [ALL] }
   "NO_PROXY" (index $v.proxy "no")
   "LOG_LEVEL" $v.log.level
   "LOG_FORMAT" $v.log.format
-  "POD_CREATE_QPS" (toString (int64 $v.limits.podCreateQps))
   "IN_FLIGHT" (toString (int64 $v.limits.inFlight))
   "RESYNC_SECONDS" (toString (int64 $v.limits.resyncSeconds))
 }}

@@ -110,7 +110,6 @@ static void what_is_not_said_has_its_default(void **state)
     assert_true(config->pod_name && config->pod_name[0]);
     assert_string_equal(config->log_level, "info");
     assert_string_equal(config->log_format, "json");
-    assert_int_equal(config->create_qps, 0);
     assert_int_equal(config->in_flight, 50);
     assert_int_equal(config->resync_ms, 600000);
 }
@@ -219,9 +218,8 @@ static const struct bad {
     { "--log-level=warn",
       "log-level: must be one of debug, info, warning, error; \"warn\" is not" },
     { "--log-format=xml", "log-format: must be one of json, text; \"xml\" is not" },
-    { "--pod-create-qps=-1", "pod-create-qps: must be a number of 0 to 10000; \"-1\" is not" },
-    { "--pod-create-qps=1.5", "pod-create-qps: must be a number of 0 to 10000" },
-    { "--pod-create-qps=99999999999999999999", "pod-create-qps: must be a number" },
+    { "--in-flight=1.5", "in-flight: must be a number of 1 to 1000" },
+    { "--in-flight=99999999999999999999", "in-flight: must be a number" },
     { "--in-flight=0", "in-flight: must be a number of 1 to 1000" },
     { "--in-flight=", "in-flight: must be a number of 1 to 1000" },
     { "--in-flight=1001", "in-flight: must be a number of 1 to 1000" },
