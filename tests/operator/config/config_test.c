@@ -374,7 +374,7 @@ static void the_table_is_what_is_read(void **state)
                   strstr(why, "\x01") && strcmp(type, "string") == 0 && strstr(flag, "url") != NULL,
                   0);
     }
-    assert_int_equal(count, 28);
+    assert_int_equal(count, 27);
 }
 
 int main(void)
