@@ -27,6 +27,12 @@ struct cluster_ops {
     /* All pods of the job as Kubernetes Pod objects (borrowed array until the next call or turn).
      */
     const cJSON *(*pods)(struct cluster *cluster);
+    /* Where many pods are expected, so that only those that changed are looked at; both or neither
+     * (NULL). each_pod: name and version of all pods of the job; the version is another whenever
+     * the pod is. pod: one of them (borrowed until the next call or turn), NULL: it is gone. */
+    void (*each_pod)(struct cluster *cluster,
+                     void (*each)(void *ctx, const char *name, const char *version), void *ctx);
+    const cJSON *(*pod)(struct cluster *cluster, const char *name);
     /* The place where the job lives is going away: nothing can be created there any more, so that
      * nobody may wait for a successor. May be NULL: it never does. */
     bool (*is_ending)(struct cluster *cluster);

@@ -641,8 +641,10 @@ int job_new(struct job **out, struct area *area, const cJSON *object, struct err
     objects_token(job->token, opts->key, opts->key_len, job->uid);
     job->secret = objects_secret_name(job->name, job->uid);
     job->cluster = cluster_kube_new(&area->api, job->space, job->name, job->uid);
+    job->memo = memo_new();
     job->reconcile = (struct reconcile_opts){
         .cluster = cluster_kube_base(job->cluster),
+        .memo = job->memo,
         .token_hex = job->token,
         .pods = { .image = opts->worker_image,
                   .work_uri = job->work_uri,
@@ -665,6 +667,7 @@ void job_free(struct job *job)
         return;
     track_unwatch(job->watch);
     cluster_kube_free(job->cluster);
+    memo_free(job->memo);
     explicit_bzero(job->token, sizeof(job->token));
     free(job->key);
     free(job->space);

@@ -24,6 +24,7 @@ struct job {
     char *secret;                 /* owned: name of the track Secret */
     char *work_uri;               /* owned */
     struct cluster_kube *cluster; /* owned */
+    struct memo *memo;            /* owned */
     struct track_job *watch;      /* owned; NULL while the job is over */
     struct reconcile_opts reconcile;
     /* The claims: looked at for this parallelism (0: not yet), and again while they do not fit. */

@@ -208,6 +208,15 @@ const cJSON *kube_reflector_get(const struct kube_reflector *reflector, const ch
     return lend(reflector, key);
 }
 
+const char *kube_reflector_version_of(const struct kube_reflector *reflector, const char *space,
+                                      const char *name)
+{
+    AUTO_FREE char *key = store_key(space, name);
+    const struct store_entry *entry = store_find(core_store(reflector->core), key);
+
+    return entry ? store_entry_version(entry) : NULL;
+}
+
 void kube_reflector_each(const struct kube_reflector *reflector,
                          void (*each)(void *ctx, const cJSON *object), void *ctx)
 {

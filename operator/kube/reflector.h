@@ -45,6 +45,10 @@ bool kube_reflector_is_synced(const struct kube_reflector *reflector);
  * Borrowed until the loop runs again, whatever becomes of the object. NULL when absent. */
 const cJSON *kube_reflector_get(const struct kube_reflector *reflector, const char *space,
                                 const char *name);
+/* The resourceVersion of an object, as cheap as a look into a table; borrowed until the cache
+ * changes. NULL when absent. */
+const char *kube_reflector_version_of(const struct kube_reflector *reflector, const char *space,
+                                      const char *name);
 /* Every object, borrowed for the call of each; what is put meanwhile may be left out. */
 void kube_reflector_each(const struct kube_reflector *reflector,
                          void (*each)(void *ctx, const cJSON *object), void *ctx);

@@ -35,7 +35,7 @@ struct pass {
     const cJSON *job;      /* borrowed from the cluster */
     struct job_spec *spec; /* owned, as all here */
     struct job_status status;
-    struct pod_view *views;
+    struct pod_view *views, *own_views; /* own_views: NULL when they are the memo's */
     size_t view_count;
     struct track_snapshot track;
     struct decision decision;
@@ -45,7 +45,7 @@ static void pass_free(struct pass *pass)
 {
     spec_free(pass->spec);
     job_status_clear(&pass->status);
-    free(pass->views);
+    free(pass->own_views);
     track_snapshot_clear(&pass->track);
     decision_clear(&pass->decision);
     free(pass);
@@ -86,33 +86,64 @@ static bool id_equal(const struct attempt_id *a, const struct attempt_id *b)
            a->attempt == b->attempt;
 }
 
-static void view_beat(struct pod_view *view, const struct track_snapshot *track)
+/* By the pod's index, whatever its stage: two of an index are told apart by id_equal. */
+static void views_beat(struct pass *pass)
 {
+    const struct track_snapshot *track = &pass->track;
+    AUTO_FREE size_t *after = xcalloc(track->beat_count + 1, sizeof(*after));
+    AUTO_FREE size_t *first = NULL; /* place + 1 in beats, 0: none; after: the next of its index */
+    uint32_t count = 0;
+
+    for (size_t i = 0; i < track->beat_count; i++)
+        count = track->beats[i].beat.id.index >= count ? track->beats[i].beat.id.index + 1 : count;
+    first = xcalloc((size_t)count + 1, sizeof(*first));
     for (size_t i = 0; i < track->beat_count; i++) {
-        if (id_equal(&track->beats[i].beat.id, &view->id))
-            view->progress_ms = track->beats[i].progress_ms;
+        uint32_t index = track->beats[i].beat.id.index;
+
+        after[i] = first[index];
+        first[index] = i + 1;
+    }
+    for (size_t i = 0; i < pass->view_count; i++) {
+        struct pod_view *view = &pass->views[i];
+        size_t at =
+            view->phase == POD_RUNNING && view->id.index < count ? first[view->id.index] : 0;
+
+        while (at && !id_equal(&track->beats[at - 1].beat.id, &view->id))
+            at = after[at - 1];
+        if (at)
+            view->progress_ms = track->beats[at - 1].progress_ms;
     }
 }
 
 /* A pod that is not to be understood (somebody changed its labels) holds up nobody: the name of its
  * successor is taken or free, and the API server knows which. */
-static void views_read(struct pass *pass)
+static void views_read_all(struct pass *pass)
 {
     const cJSON *pods = pass->opts->cluster->ops->pods(pass->opts->cluster);
     const cJSON *pod; /* borrowed from pods */
     struct err err;
 
-    pass->views = xcalloc((size_t)cJSON_GetArraySize(pods) + 1, sizeof(pass->views[0]));
+    pass->views = pass->own_views =
+        xcalloc((size_t)cJSON_GetArraySize(pods) + 1, sizeof(pass->views[0]));
     cJSON_ArrayForEach(pod, pods)
     {
         struct pod_view *view = &pass->views[pass->view_count];
 
         if (pods_view(view, pod, pass->opts->token_hex, &err) < 0)
             continue;
-        if (view->phase == POD_RUNNING)
-            view_beat(view, &pass->track);
         pass->view_count++;
     }
+}
+
+static void views_read(struct pass *pass)
+{
+    const struct reconcile_opts *opts = pass->opts;
+
+    if (opts->memo)
+        pass->views = memo_read(opts->memo, opts->cluster, opts->token_hex, &pass->view_count);
+    else
+        views_read_all(pass);
+    views_beat(pass);
 }
 
 static int observe(struct pass *pass, struct err *err)

@@ -10,11 +10,13 @@
 #include "operator/cluster/cluster.h"
 #include "operator/decide/decide.h"
 #include "operator/pods/pods.h"
+#include "operator/reconcile/memo.h"
 #include "operator/track/track.h"
 
 struct reconcile_opts {
     struct cluster *cluster; /* borrowed */
     struct track_job *track; /* borrowed; NULL: no tracking */
+    struct memo *memo;       /* borrowed, of this job alone; NULL: all pods are read at each pass */
     bool tracking_wanted;
     const char *token_hex;      /* borrowed */
     const char *volume_problem; /* why its claims do not fit, or NULL; may change between passes */

@@ -210,6 +210,26 @@ static bool op_is_ending(struct cluster *base)
     return of(base)->ending;
 }
 
+static void op_each_pod(struct cluster *base,
+                        void (*each)(void *ctx, const char *name, const char *version), void *ctx)
+{
+    const struct cluster_kube *cluster = of(base);
+    const struct names *names = pod_index_pods(cluster->api.index, cluster->space, cluster->uid);
+
+    for (size_t i = 0; i < names->count; i++) {
+        const char *version =
+            kube_reflector_version_of(cluster->api.pods, cluster->space, names->list[i]);
+
+        if (version)
+            each(ctx, names->list[i], version);
+    }
+}
+
+static const cJSON *op_pod(struct cluster *base, const char *name)
+{
+    return pod_get(of(base), name);
+}
+
 static void op_create_pod(struct cluster *base, const cJSON *manifest, struct cluster_reply reply)
 {
     struct write *write =
@@ -352,6 +372,8 @@ static void op_free(struct cluster *base)
 static const struct cluster_ops ops = {
     .job = op_job,
     .pods = op_pods,
+    .each_pod = op_each_pod,
+    .pod = op_pod,
     .is_ending = op_is_ending,
     .create_pod = op_create_pod,
     .annotate_pod = op_annotate_pod,
