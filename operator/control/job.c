@@ -165,62 +165,33 @@ static void finalizer_patch(struct job *job, const cJSON *patch,
 
 /* The track Secret ------------------------------------------------------------------------------*/
 
-static void secret_send(struct job *job, bool again);
-
+/* Its name is taken: by itself, made earlier. */
 static void secret_created(struct job *job, const struct kube_status *status, const cJSON *doc)
 {
     (void)doc;
-    if (status->code / 100 != 2) {
+    if (status->code / 100 != 2 && status->code != 409) {
         fail(job, status, "track Secret");
         return;
     }
     job->secret_made = true;
-    job->secret_missed = false;
     job_begin(job);
 }
 
-/* One of an earlier operator, whose Redis may have been another: it may not be read, so it is made
- * anew. Pods that run have theirs already. */
-static void secret_deleted(struct job *job, const struct kube_status *status, const cJSON *doc)
-{
-    (void)doc;
-    if (status->code / 100 != 2 && status->code != 404)
-        fail(job, status, "track Secret");
-    else
-        secret_send(job, true);
-}
-
-static void secret_tried(struct job *job, const struct kube_status *status, const cJSON *doc)
-{
-    if (status->code == 409) {
-        AUTO_FREE char *path = kube_path(&secrets, job->space, job->secret, NULL, NULL);
-
-        if (job->secret_missed) { /* ours after all, and the pod only saw it late */
-            job->secret_missed = false;
-            job->secret_made = true;
-            job_begin(job);
-            return;
-        }
-        step_send(job, "DELETE", path, NULL, KUBE_PATCH_NONE, secret_deleted);
-        return;
-    }
-    secret_created(job, status, doc);
-}
-
-static void secret_send(struct job *job, bool again)
+static struct objects_track track_of(const struct job *job)
 {
     const struct control_opts *opts = job_opts(job);
-    const cJSON *object = object_of(job);
-    AUTO(cJSON) cJSON *secret = NULL;
+
+    return (struct objects_track){ opts->worker_redis_url, opts->worker_redis_password,
+                                   job->token };
+}
+
+static void secret_send(struct job *job, const cJSON *object)
+{
+    const struct objects_track track = track_of(job);
+    AUTO(cJSON) cJSON *secret = objects_secret(object, job->secret, &track);
     AUTO_FREE char *path = kube_path(&secrets, job->space, NULL, NULL, NULL);
 
-    if (!object) { /* deleted meanwhile */
-        job_end(job, 0, 0, NULL);
-        return;
-    }
-    secret =
-        objects_secret(object, opts->worker_redis_url, opts->worker_redis_password, job->token);
-    step_send(job, "POST", path, secret, KUBE_PATCH_NONE, again ? secret_created : secret_tried);
+    step_send(job, "POST", path, secret, KUBE_PATCH_NONE, secret_created);
 }
 
 /* The claims ------------------------------------------------------------------------------------*/
@@ -403,12 +374,22 @@ static const cJSON *cleaner_left(const struct job *job)
     return NULL;
 }
 
-/* What workers told last may have come after the job was over. */
+/* What workers told last may have come after the job was over. Once, and unwatched: news of it
+ * would wake the job, whatever it waits for. */
 static void redis_forget(struct job *job)
 {
-    if (!job->watch)
-        job->watch = track_watch(job_opts(job)->track, job->uid, job->token);
-    track_expire(job->watch, FORGET_S);
+    struct track_job *watch = TAKE(job->watch);
+
+    job->reconcile.track = NULL;
+    if (job->forgotten) {
+        track_unwatch(watch);
+        return;
+    }
+    job->forgotten = true;
+    if (!watch)
+        watch = track_watch(job_opts(job)->track, job->uid, job->token);
+    track_expire(watch, FORGET_S);
+    track_unwatch(watch);
 }
 
 static void cleaners_delete(struct job *job)
@@ -589,10 +570,8 @@ void job_pod_seen(struct job *job, const cJSON *pod)
     const char *words = objects_text(pod, "status.containerStatuses[0].state.waiting.message");
 
     if (job->secret_made && strcmp(reason, "CreateContainerConfigError") == 0 &&
-        strstr(words, job->secret)) {
+        strstr(words, job->secret))
         job->secret_made = false;
-        job->secret_missed = true;
-    }
 }
 
 void job_begin(struct job *job)
@@ -611,7 +590,7 @@ void job_begin(struct job *job)
             return;
         }
         if (!job->secret_made && !is_over(object)) {
-            secret_send(job, false);
+            secret_send(job, object);
             return;
         }
     }
@@ -624,6 +603,7 @@ AUTO_DEFINE(job, struct job *, job_free)
 int job_new(struct job **out, struct area *area, const cJSON *object, struct err *err)
 {
     const struct control_opts *opts;
+    struct objects_track track;
     AUTO(job) struct job *job = xcalloc(1, sizeof(*job));
 
     job->area = area;
@@ -639,7 +619,8 @@ int job_new(struct job **out, struct area *area, const cJSON *object, struct err
         job->cleaned = true;
     }
     objects_token(job->token, opts->key, opts->key_len, job->uid);
-    job->secret = objects_secret_name(job->name, job->uid);
+    track = track_of(job);
+    job->secret = objects_secret_name(job->name, opts->key, opts->key_len, &track);
     job->cluster = cluster_kube_new(&area->api, job->space, job->name, job->uid);
     job->memo = memo_new();
     job->reconcile = (struct reconcile_opts){

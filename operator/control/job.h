@@ -31,11 +31,11 @@ struct job {
     int64_t volumes_for;
     int claim_at;
     char volume_problem[300];
-    bool secret_made;   /* by this process */
-    bool secret_missed; /* a pod says that it is not there (any more) */
-    bool cleaned;       /* deleted, and nothing is left to be cleaned: only to be let go */
-    bool unreadable;    /* deleted, and no pass can be made: its pods go without */
-    struct err held;    /* why the job is read again, told afterwards */
+    bool secret_made; /* or found, by this process */
+    bool cleaned;     /* deleted, and nothing is left to be cleaned: only to be let go */
+    bool forgotten;   /* Redis was told to */
+    bool unreadable;  /* deleted, and no pass can be made: its pods go without */
+    struct err held;  /* why the job is read again, told afterwards */
     bool under_way;
     int64_t begun_us;
 };

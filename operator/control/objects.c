@@ -18,9 +18,16 @@ void objects_token(char out[HASH_HEX_SIZE], const void *key, size_t key_len, con
     hash_hmac(out, key, key_len, uid, strlen(uid));
 }
 
-char *objects_secret_name(const char *job_name, const char *uid)
+char *objects_secret_name(const char *job_name, const void *key, size_t key_len,
+                          const struct objects_track *track)
 {
-    return xasprintf("%s-track-%.*s", job_name, (int)strcspn(uid, "-"), uid);
+    AUTO_FREE char *says = xasprintf("%s\n%s\n%s", track->token, track->url ? track->url : "",
+                                     track->password ? track->password : "");
+    char hex[HASH_HEX_SIZE];
+
+    hash_hmac(hex, key, key_len, says, strlen(says));
+    explicit_bzero(says, strlen(says));
+    return xasprintf("%s-track-%.8s", job_name, hex);
 }
 
 static cJSON *owner(const cJSON *job)
@@ -36,10 +43,8 @@ static cJSON *owner(const cJSON *job)
     return item;
 }
 
-cJSON *objects_secret(const cJSON *job, const char *url, const char *password, const char *token)
+cJSON *objects_secret(const cJSON *job, const char *name, const struct objects_track *track)
 {
-    AUTO_FREE char *name =
-        objects_secret_name(objects_text(job, "metadata.name"), objects_text(job, "metadata.uid"));
     cJSON *secret = cJSON_CreateObject(), *metadata, *labels, *data;
 
     json_add_str(secret, "apiVersion", "v1");
@@ -54,9 +59,9 @@ cJSON *objects_secret(const cJSON *job, const char *url, const char *password, c
     cJSON_AddItemToArray(cJSON_AddArrayToObject(metadata, "ownerReferences"), owner(job));
     json_add_bool(secret, "immutable", true);
     data = cJSON_AddObjectToObject(secret, "stringData");
-    json_add_str(data, SECRET_URL, url ? url : "");
-    json_add_str(data, SECRET_PASSWORD, password ? password : "");
-    json_add_str(data, SECRET_TOKEN, token);
+    json_add_str(data, SECRET_URL, track->url ? track->url : "");
+    json_add_str(data, SECRET_PASSWORD, track->password ? track->password : "");
+    json_add_str(data, SECRET_TOKEN, track->token);
     return secret;
 }
 

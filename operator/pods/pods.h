@@ -25,7 +25,7 @@ struct pods_context {
     const char *image;    /* worker image; "local" on one machine */
     const char *work_uri; /* resolved work store */
     const char *build;    /* "" before planning */
-    const char *secret;   /* name of the track Secret, "<job>-track-<uid>" */
+    const char *secret;   /* name of the track Secret, "<job>-track-..." */
     uint32_t beat_ms;
     uint64_t memory_bytes;              /* the plan's estimate; 0 = not known */
     const struct pods_cluster *cluster; /* NULL: one machine */
