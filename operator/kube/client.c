@@ -360,7 +360,8 @@ static void pump(struct kube_client *client)
             call->state = CALL_QUEUED;
         if (call->state != CALL_QUEUED)
             continue;
-        if (!is_stream(call) && client->running >= client->opts.in_flight_max)
+        if (!is_stream(call) && !call->urgent &&
+            client->running >= client->opts.in_flight_max)
             continue;
         if (kube_auth_ready(client->auth))
             call_run(call);
@@ -467,6 +468,7 @@ void kube_call_start(struct kube_client *client, const struct kube_request *requ
 
     call->body = request->body ? json_print(request->body) : NULL;
     call->patch = request->patch;
+    call->urgent = request->urgent;
     call->done = request->done;
     call->ctx = request->ctx;
     if (out)

@@ -60,9 +60,13 @@ static void ask_send(struct kube_lease *lease, enum lease_ask ask, const cJSON *
     };
     AUTO_FREE char *path =
         kube_path(&leases, lease->space, ask == LEASE_POST ? NULL : lease->name, NULL, NULL);
-    const struct kube_request request = {
-        .method = methods[ask], .path = path, .body = body, .done = answered, .ctx = lease
-    };
+    /* A thousand pods that are being created must not cost the leadership. */
+    const struct kube_request request = { .method = methods[ask],
+                                          .path = path,
+                                          .body = body,
+                                          .urgent = true,
+                                          .done = answered,
+                                          .ctx = lease };
 
     kube_call_start(lease->opts.client, &request, &lease->call);
 }

@@ -204,6 +204,7 @@ void ask_start(struct ask *ask, struct world *world, const char *method, const c
                                             .path = path,
                                             .body = doc,
                                             .patch = patch,
+                                            .urgent = ask->urgent,
                                             .done = on_done,
                                             .ctx = ask },
                     &ask->call);

@@ -42,6 +42,7 @@ void world_wait(struct world *world, const int *flag, int want, double seconds);
 void world_rest(struct world *world, double seconds); /* lets the loop run for so long */
 
 struct ask {
+    bool urgent; /* set before it is started */
     struct kube_status status;
     cJSON *doc; /* owned */
     int done;

@@ -282,6 +282,29 @@ static void test_in_flight_max(void **state)
     free(world);
 }
 
+static void test_urgent_waits_for_nobody(void **state)
+{
+    struct world *world = xcalloc(1, sizeof(*world));
+    struct ask asks[MANY] = { { .done = 0 } }, urgent = { .urgent = true };
+
+    (void)state;
+    world_begin(world, fake.url);
+    world_open(world, 2);
+    for (int i = 0; i < MANY; i++)
+        ask_start(&asks[i], world, "GET", "/slow/many", NULL, KUBE_PATCH_NONE);
+    ask_start(&urgent, world, "GET", "/slow/urgent", NULL, KUBE_PATCH_NONE);
+    world_wait(world, &urgent.done, 1, 10);
+    assert_int_equal(urgent.status.code, 200);
+    assert_int_equal(asks[MANY - 1].done, 0); /* it came in the last of four rounds */
+    ask_clear(&urgent);
+    for (int i = 0; i < MANY; i++) {
+        world_wait(world, &asks[i].done, 1, 10);
+        ask_clear(&asks[i]);
+    }
+    world_end(world);
+    free(world);
+}
+
 /* --- warnings --- */
 
 static void test_warnings_once(void **state)
@@ -644,6 +667,7 @@ int main(void)
         TEST(test_writes_are_sent_once),
         cmocka_unit_test(test_nobody_there),
         cmocka_unit_test(test_in_flight_max),
+        cmocka_unit_test(test_urgent_waits_for_nobody),
         TEST(test_warnings_once),
         TEST(test_streams),
         cmocka_unit_test(test_stream_beside_calls),
