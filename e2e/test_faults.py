@@ -4,7 +4,6 @@ import json
 import os
 import signal
 
-import pytest
 import yaml
 
 import rig
@@ -53,23 +52,12 @@ def test_evicted_it_is_no_failure(space, bucket, film, tmp_path):
     fetch_and_check(space, bucket, film, tmp_path)
 
 
-@pytest.mark.parametrize("stage", ["plan", "convert", "assemble"])
-def test_a_worker_is_killed(space, bucket, film, tmp_path, stage):
-    space.s3.upload_file(str(film.path), bucket, "big-buck-bunny.mp4")
-    job = yaml.safe_load(example("s3.yaml"))
-    slow = {"requests": {"cpu": "50m"}, "limits": {"cpu": "50m"}}  # slow enough to be caught at work
-    job["spec"].update(parallelism=1, segment={"seconds": 3})
-    (job["spec"] if stage == "convert" else job["spec"].setdefault("auxiliary", {}))["resources"] = slow
-    space.apply(job)
-    name = job["metadata"]["name"]
-
-    def kill():
-        found = [pid for pod in space.pods(name) if pod["metadata"]["labels"]["stereojob.io/stage"] == stage
-                 for pid in space.node.processes(pod)]
-        for pid in found:
-            os.kill(pid, signal.SIGKILL)
-        return found
-    rig.until("a %s process to kill" % stage, kill, 180, every_s=0.02)
+def test_a_worker_is_killed(space, bucket, film, tmp_path):
+    name = submit(space, bucket, film, seconds=2, parallelism=1, cpu="100m")
+    pids = rig.until("a process that converts", lambda: [
+        pid for pod in running(space, name) for pid in space.node.processes(pod)], 120, every_s=0.05)
+    for pid in pids:
+        os.kill(pid, signal.SIGKILL)
     space.wait(name, "Completed", 300)
     assert space.status(name)["failedPods"] + space.status(name)["interruptedPods"] >= 1
     fetch_and_check(space, bucket, film, tmp_path)
