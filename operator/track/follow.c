@@ -46,11 +46,12 @@ void follow_news(struct track_job *job)
     wake_loop(job->track);
 }
 
-void follow_drop(struct track_job *job)
+void follow_drop(struct track_job *job, uint32_t holders)
 {
     struct track_job **at = &job->track->jobs;
 
-    if (--job->holders > 0)
+    job->holders -= holders;
+    if (job->holders > 0)
         return;
     while (*at != job)
         at = &(*at)->next;
@@ -98,11 +99,10 @@ static void round_drop(struct track *track, struct round *round)
     for (size_t i = 0; i < round->count; i++) {
         struct track_job *job = round->jobs[i];
 
-        if (job->orphan && !job->expire_s) {
-            job->orphan = false;
-            follow_drop(job); /* in its watcher's place */
-        }
-        follow_drop(job);
+        bool let_go = job->orphan && !job->expire_s; /* in its watcher's place */
+
+        job->orphan = job->orphan && !let_go;
+        follow_drop(job, let_go ? 2 : 1);
     }
     pthread_mutex_unlock(&track->lock);
     free(round->jobs);

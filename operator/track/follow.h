@@ -45,6 +45,6 @@ struct track {
 void *follow_run(void *track);
 /* Under the lock: there is news of this job. */
 void follow_news(struct track_job *job);
-/* Under the lock: frees the job with its last holder. */
-void follow_drop(struct track_job *job);
+/* Under the lock: so many holders let go; the job is freed with its last. */
+void follow_drop(struct track_job *job, uint32_t holders);
 #endif

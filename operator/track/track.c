@@ -22,7 +22,7 @@ static void track_release(struct track *track)
         return;
     while (track->jobs) {
         track->jobs->holders = 1;
-        follow_drop(track->jobs);
+        follow_drop(track->jobs, 1);
     }
     pthread_cond_destroy(&track->wake);
     pthread_mutex_destroy(&track->lock);
@@ -166,7 +166,7 @@ void track_unwatch(struct track_job *job)
     if (job->expire_s)
         job->orphan = true;
     else
-        follow_drop(job);
+        follow_drop(job, 1);
     pthread_mutex_unlock(&track->lock);
 }
 

@@ -85,8 +85,8 @@ static void the_operators_names_are_the_usual_ones(void **state)
         "7\n",
         "workqueue_queue_duration_seconds_sum{name=\"stereojob\",controller=\"stereojob\"} 12.5\n",
         "workqueue_queue_duration_seconds_count{name=\"stereojob\",controller=\"stereojob\"} 9\n",
-        "workqueue_longest_running_processor_seconds{name=\"stereojob\",controller=\"stereojob\"} "
-        "0.5\n",
+        ("workqueue_longest_running_processor_seconds{name=\"stereojob\",controller=\"stereojob\"} "
+         "0.5\n"),
         "rest_client_requests_total{code=\"200\",method=\"GET\",host=\"h:1\"} 1\n",
         "rest_client_requests_total{code=\"<error>\",method=\"PUT\",host=\"h:1\"} 1\n",
         "rest_client_request_duration_seconds_count{verb=\"GET\",host=\"h:1\"} 1\n",
