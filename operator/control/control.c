@@ -15,6 +15,9 @@
 enum {
     PASSES_AT_ONCE = 64, /* each lends documents from the caches */
     SETTLE_MS = 50,      /* events of a job that come together are one pass */
+    SETTLE_MAX_MS =
+        500, /* of many segments: a status write for each would cost more than it says */
+    SETTLE_SEGMENTS = 2, /* a millisecond for so many */
     REFUSED_MS = 60000,  /* what cannot be as it is: looked at again, should the cluster change */
     ORPHANS_MS = 30000,  /* a look that was refused, or came too early, is made again */
 };
@@ -195,6 +198,15 @@ static void job_changed(void *ctx, enum kube_event event, const cJSON *object)
     work_add(area->control->work, key, !control_is_synced(area->control));
 }
 
+/* The longer the film, the more come together. */
+static int64_t settle_ms(const struct job *job)
+{
+    int64_t ms = job->segments / SETTLE_SEGMENTS;
+
+    ms = ms > SETTLE_MS ? ms : SETTLE_MS;
+    return ms < SETTLE_MAX_MS ? ms : SETTLE_MAX_MS;
+}
+
 static void pod_changed(void *ctx, enum kube_event event, const cJSON *pod)
 {
     struct area *area = ctx;
@@ -208,7 +220,7 @@ static void pod_changed(void *ctx, enum kube_event event, const cJSON *pod)
     else
         pod_index_add(control->index, pod);
     if (job)
-        work_add_after(control->work, job->key, SETTLE_MS);
+        work_add_after(control->work, job->key, settle_ms(job));
     else if (control->leads && event != KUBE_DELETED)
         orphan_look(area, pod);
 }
@@ -218,7 +230,12 @@ static void news_of(void *ctx, const char *uid)
     struct control *control = ctx;
     const struct job *job = map_get(&control->by_uid, uid);
 
-    if (job)
+    if (!job)
+        return;
+    /* Some of many segments can wait for others; the last one, the plan and the output cannot. */
+    if (job->watch && track_done_count(job->watch) < job->left)
+        work_add_after(control->work, job->key, settle_ms(job));
+    else
         work_add(control->work, job->key, false);
 }
 

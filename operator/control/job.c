@@ -525,6 +525,16 @@ static int64_t wake_of(const struct job *job, const struct reconcile_result *res
     return look_ms;
 }
 
+static void left_note(struct job *job, const struct job_status *status)
+{
+    job->segments = job->left = 0;
+    if (status->phase != PHASE_CONVERTING || !status->planned)
+        return;
+    job->segments = status->plan.segments;
+    for (uint32_t i = 0; i < job->segments; i++)
+        job->left += !status->completed[i];
+}
+
 static void pass_end(void *ctx, int rc, const struct reconcile_result *result,
                      const struct err *err)
 {
@@ -532,6 +542,8 @@ static void pass_end(void *ctx, int rc, const struct reconcile_result *result,
     const cJSON *object = object_of(job);
     bool going = object && is_deleted(object) && objects_has_finalizer(object, NAME_JOB_FINALIZER);
 
+    if (rc == 0)
+        left_note(job, result->status);
     if (going && rc < 0 && err->code == ERR_CONFIG)
         job->unreadable = true; /* or its status may not be written: it may go all the same */
     if (going && (rc == 0 || job->unreadable))

@@ -36,6 +36,8 @@ struct job {
     bool forgotten;   /* Redis was told to */
     bool unreadable;  /* deleted, and no pass can be made: its pods go without */
     struct err held;  /* why the job is read again, told afterwards */
+    /* While it converts, as of the last pass: how many segments it has, and are not counted. */
+    uint32_t segments, left;
     bool under_way;
     int64_t begun_us;
 };

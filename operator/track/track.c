@@ -212,6 +212,16 @@ void track_snapshot(struct track_job *job, const uint8_t *settled, size_t settle
     pthread_mutex_unlock(&job->track->lock);
 }
 
+size_t track_done_count(struct track_job *job)
+{
+    size_t count;
+
+    pthread_mutex_lock(&job->track->lock);
+    count = job->board.done_count;
+    pthread_mutex_unlock(&job->track->lock);
+    return count;
+}
+
 void track_snapshot_clear(struct track_snapshot *snapshot)
 {
     free(snapshot->done);

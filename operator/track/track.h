@@ -55,6 +55,8 @@ struct track_snapshot {
  * forgotten, so that a long film costs neither memory nor time for what is done. */
 void track_snapshot(struct track_job *job, const uint8_t *settled, size_t settled_count,
                     struct track_snapshot *out);
+/* How many done records a snapshot would have now, the plan's among them. Cheap. */
+size_t track_done_count(struct track_job *job);
 void track_snapshot_clear(struct track_snapshot *snapshot);
 /* Makes the hashes expire (job over): best effort, at the next chance. */
 void track_expire(struct track_job *job, uint32_t seconds);

@@ -240,6 +240,7 @@ static void flushall_loses_nothing(void **state)
     expect(&f, has_beat, 5000);
     call(&f, "FLUSHALL", NULL, NULL, NULL);
     (void)usleep(300000);
+    assert_int_equal(track_done_count(f.job), 1);
     track_snapshot(f.job, NULL, 0, &snapshot);
     assert_int_equal(snapshot.done_count, 1);
     assert_int_equal(snapshot.beat_count, 1);
