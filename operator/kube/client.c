@@ -360,8 +360,7 @@ static void pump(struct kube_client *client)
             call->state = CALL_QUEUED;
         if (call->state != CALL_QUEUED)
             continue;
-        if (!is_stream(call) && !call->urgent &&
-            client->running >= client->opts.in_flight_max)
+        if (!is_stream(call) && !call->urgent && client->running >= client->opts.in_flight_max)
             continue;
         if (kube_auth_ready(client->auth))
             call_run(call);
