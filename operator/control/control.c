@@ -120,6 +120,7 @@ static void again(struct control *control, struct job *job, const struct err *er
     case ERR_NOT_FOUND:
         work_forget(control->work, job->key);
         return;
+    case ERR_INTERNAL: /* a status that somebody else has written */
     case ERR_CONFIG:
         log_warn("%s: %s", job->key, err->msg);
         if (job->reconcile.event)

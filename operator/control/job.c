@@ -544,7 +544,7 @@ static void pass_end(void *ctx, int rc, const struct reconcile_result *result,
 
     if (rc == 0)
         left_note(job, result->status);
-    if (going && rc < 0 && err->code == ERR_CONFIG)
+    if (going && rc < 0 && (err->code == ERR_CONFIG || err->code == ERR_INTERNAL))
         job->unreadable = true; /* or its status may not be written: it may go all the same */
     if (going && (rc == 0 || job->unreadable))
         clean(job);
