@@ -113,8 +113,8 @@ class ControlTest(unittest.TestCase):
         status = self.finish()
         self.assertGreaterEqual(done, 1)
         self.assertEqual(status["epoch"], 1)
-        again = [name for name in self.watch.seen if name.startswith(self.name[:30]) and "-c" in name and "-e1-" in name]
-        self.assertEqual(len(again), 4 - done)
+        again = [name for name in self.watch.seen if self.uid[:8] in name and re.search(r"-c\d{5}-e1-", name)]
+        self.assertEqual(len(again), 4 - done, "%s of %s: %s" % (again, done, self.world.why(self.name)))
 
     def test_cancelled_it_ends_and_stays(self):
         self.start()
