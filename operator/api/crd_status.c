@@ -55,6 +55,7 @@ const struct field status_fields[] = {
     TEXT("status.epochStartTime", TEXT_MAX,
          "When the last retry or resume was, or the suspension that lasts."),
     TEXT("status.completionTime", TEXT_MAX, "When the job ended."),
+    TEXT("status.workerImage", 255, "The image of all its pods, fixed by the first."),
     COUNT("status.suspendedMilliseconds", MILLIS_MAX,
           "Time that activeDeadlineSeconds does not count."),
 

@@ -70,10 +70,12 @@ struct job_status {
     int64_t suspended_ms;     /* not counted by activeDeadlineSeconds: all time spent suspended, and
                                  everything before the last retry of a Failed job */
     int64_t completion_ms;
-    bool planned;       /* plan below is filled */
-    struct record plan; /* the plan stage's record */
-    uint8_t *completed; /* owned; plan.segments bytes, 1 = its index is done */
-    uint8_t *failed;    /* owned; plan.segments bytes, 1 = dead letter */
+    char worker_image[256]; /* of all its pods, from the first on: results of two builds do not mix;
+                               "" on one machine */
+    bool planned;           /* plan below is filled */
+    struct record plan;     /* the plan stage's record */
+    uint8_t *completed;     /* owned; plan.segments bytes, 1 = its index is done */
+    uint8_t *failed;        /* owned; plan.segments bytes, 1 = dead letter */
     bool assembled;
     struct record output; /* the assemble stage's record */
     struct dead_letter dead[DECIDE_MAX_DEAD_LETTERS];

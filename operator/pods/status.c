@@ -387,6 +387,7 @@ cJSON *status_to_json(const struct job_status *status)
     add_time(json, "epochStartTime", status->epoch_start_ms);
     json_add_i64(json, "suspendedMilliseconds", status->suspended_ms);
     add_time(json, "completionTime", status->completion_ms);
+    add_text(json, "workerImage", status->worker_image);
     add_plan(json, status);
     if (status->assembled)
         add_record(json, "output", &status->output);
@@ -416,7 +417,8 @@ static int read_head(struct job_status *out, const cJSON *json, struct err *err)
             0 ||
         read_time(&out->start_ms, json, "startTime", err) < 0 ||
         read_time(&out->epoch_start_ms, json, "epochStartTime", err) < 0 ||
-        read_time(&out->completion_ms, json, "completionTime", err) < 0)
+        read_time(&out->completion_ms, json, "completionTime", err) < 0 ||
+        read_text(out->worker_image, sizeof(out->worker_image), json, "workerImage", err) < 0)
         return -1;
     if (json_has(json, "suspendedMilliseconds") &&
         json_i64(&out->suspended_ms, json, "suspendedMilliseconds", 0, UNIX_MS_MAX, err) < 0)

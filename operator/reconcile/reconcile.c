@@ -156,6 +156,9 @@ static int observe(struct pass *pass, struct err *err)
     if (spec_parse(&pass->spec, pass->job, err) < 0 ||
         status_from_json(&pass->status, json_path(pass->job, "status"), err) < 0)
         return -1;
+    if (pass->opts->pods.cluster && !pass->status.worker_image[0])
+        (void)snprintf(pass->status.worker_image, sizeof(pass->status.worker_image), "%s",
+                       pass->opts->pods.image);
     if (pass->opts->track)
         track_snapshot(pass->opts->track, pass->status.completed,
                        pass->status.planned ? pass->status.plan.segments : 0, &pass->track);
@@ -308,6 +311,8 @@ static void act_create(struct act *act)
     struct err gone;
 
     context.job = cluster->ops->job(cluster); /* the status write may have replaced it */
+    if (pass->decision.status.worker_image[0])
+        context.image = pass->decision.status.worker_image;
     if (!context.job) {
         (void)err_set(&gone, ERR_NOT_FOUND, "the job is gone");
         act_done(act, -1, &gone);

@@ -19,6 +19,7 @@ enum { ASKED_MAX = 64, SEGMENTS = 20 };
 struct later {
     struct cluster base; /* first */
     cJSON *job, *pods;
+    char image[64];   /* of the pod created last */
     char asked[1000]; /* "status create create" since it was last looked at */
     struct cluster_reply waiting[ASKED_MAX];
     size_t count;
@@ -52,6 +53,8 @@ static const cJSON *op_pods(struct cluster *cluster)
 static void op_create(struct cluster *cluster, const cJSON *pod, struct cluster_reply reply)
 {
     assert_true(cJSON_IsString(json_path(pod, "metadata.name")));
+    (void)snprintf(of(cluster)->image, sizeof(of(cluster)->image), "%s",
+                   json_path(pod, "spec.containers[0].image")->valuestring);
     ask(cluster, "create", reply);
 }
 
@@ -300,6 +303,30 @@ static void a_kind_that_failed_is_followed_by_none(void **state)
     turn_clear(&turn);
 }
 
+/* An upgraded operator has another image; a job that was begun keeps its own. */
+static void a_job_keeps_the_image_it_was_begun_with(void **state)
+{
+    static const struct pods_cluster in_a_cluster;
+
+    (void)state;
+    for (int begun = 0; begun < 2; begun++) {
+        struct turn turn;
+
+        turn_init(&turn);
+        turn.opts.pods.cluster = &in_a_cluster;
+        if (begun)
+            json_path_set(turn.later.job, "status.workerImage",
+                          cJSON_CreateString("worker:before"));
+        start(&turn);
+        while (!turn.ends)
+            reply_all(&turn, ERR_NONE);
+        CHECK_STR("image", turn.later.image, begun ? "worker:before" : "worker");
+        CHECK_STR("kept", json_path(turn.later.job, "status.workerImage")->valuestring,
+                  begun ? "worker:before" : "worker");
+        turn_clear(&turn);
+    }
+}
+
 static void a_job_that_is_gone_ends_the_pass(void **state)
 {
     struct turn turn;
@@ -326,6 +353,7 @@ int main(void)
         cmocka_unit_test(one_refused_create_is_the_last),
         cmocka_unit_test(a_cancelled_job_releases_then_deletes),
         cmocka_unit_test(a_kind_that_failed_is_followed_by_none),
+        cmocka_unit_test(a_job_keeps_the_image_it_was_begun_with),
         cmocka_unit_test(a_job_that_is_gone_ends_the_pass),
     };
 
