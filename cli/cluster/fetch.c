@@ -159,7 +159,7 @@ int fetch_file(const char *file, const struct fetch_opts *opts, struct err *err)
     AUTO_FREE char *part = NULL;
     AUTO_CLOSE int fd = -1;
     struct s3_object object;
-    uint64_t have;
+    uint64_t have = 0;
 
     if (!opts->overwrite && file_exists(file))
         return err_set(err, ERR_CONFLICT, "%s exists; --overwrite replaces it", file);
