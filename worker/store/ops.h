@@ -28,7 +28,8 @@ struct store_ops {
 };
 struct store {
     const struct store_ops *ops;
-    bool races; /* conditional creates are not to be had: look, then write */
+    _Atomic bool races; /* conditional creates are not to be had: look, then write; the attempts of
+                           a test share a store */
 };
 
 #define STORE_IDENTITY_SIZE 400
