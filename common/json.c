@@ -322,6 +322,21 @@ const cJSON *json_path(const cJSON *doc, const char *path)
     return doc;
 }
 
+static const char *text_of(const cJSON *item)
+{
+    return cJSON_IsString(item) ? item->valuestring : "";
+}
+
+const char *json_text(const cJSON *doc, const char *path)
+{
+    return text_of(json_path(doc, path));
+}
+
+const char *json_member(const cJSON *object, const char *key)
+{
+    return text_of(find(object, key));
+}
+
 /* Names only. What stands in the way and is no object is replaced by one. */
 void json_path_set(cJSON *doc, const char *path, cJSON *value)
 {

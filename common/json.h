@@ -39,6 +39,10 @@ int json_object(const cJSON **out, const cJSON *obj, const char *key, struct err
 bool json_has(const cJSON *obj, const char *key);
 /* The value at a dotted path ("spec.segment.seconds"), or NULL. Borrowed. */
 const cJSON *json_path(const cJSON *doc, const char *path);
+/* The string at a dotted path; "" where there is none. Borrowed. */
+const char *json_text(const cJSON *doc, const char *path);
+/* The same for one key, which may have dots in it (labels do); object may be NULL. */
+const char *json_member(const cJSON *object, const char *key);
 /* Sets the value at a dotted path, making objects on the way; takes ownership of value. */
 void json_path_set(cJSON *doc, const char *path, cJSON *value);
 

@@ -12,13 +12,6 @@
 const struct kube_resource jobs_resource = { "stereojob.io", "v1", "stereojobs", "StereoJob" };
 const struct kube_resource jobs_pods = { "", "v1", "pods", "Pod" };
 
-const char *jobs_text(const cJSON *doc, const char *path)
-{
-    const cJSON *item = json_path(doc, path);
-
-    return cJSON_IsString(item) ? item->valuestring : "";
-}
-
 char *jobs_path(const struct api *api, const char *name)
 {
     return kube_path(&jobs_resource, api_space(api), name, NULL, NULL);
@@ -60,7 +53,7 @@ int jobs_patch(cJSON **out, struct api *api, const char *name, const cJSON *patc
 
 int jobs_verdict(const cJSON *job)
 {
-    const char *phase = jobs_text(job, "status.phase");
+    const char *phase = json_text(job, "status.phase");
 
     if (strcmp(phase, "Completed") == 0)
         return 1;

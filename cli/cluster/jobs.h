@@ -18,7 +18,6 @@ int jobs_get(cJSON **out, struct api *api, const char *name, struct err *err);
 void jobs_strip(cJSON *job);
 /* A merge patch. *out (may be NULL) is the caller's. */
 int jobs_patch(cJSON **out, struct api *api, const char *name, const cJSON *patch, struct err *err);
-const char *jobs_text(const cJSON *doc, const char *path); /* "" when absent; borrowed */
 /* How a phase ends a wait: 1 it is over and good, -1 over and bad, 0 not over. */
 int jobs_verdict(const cJSON *job);
 /* "7/12", "-" before the plan. */

@@ -70,20 +70,20 @@ static void job_row(struct table *table, const cJSON *job, bool spaces, bool wid
     char text[32], age[24];
 
     if (spaces)
-        cell(table, jobs_text(job, "metadata.namespace"));
-    cell(table, jobs_text(job, "metadata.name"));
-    cell(table, jobs_text(job, "status.phase"));
+        cell(table, json_text(job, "metadata.namespace"));
+    cell(table, json_text(job, "metadata.name"));
+    cell(table, json_text(job, "status.phase"));
     jobs_segments(text, job);
     cell(table, text);
     (void)snprintf(text, sizeof(text), "%d%%", jobs_percent(job));
     cell(table, text);
-    cell(table, jobs_text(job, "status.eta"));
-    jobs_age(age, jobs_text(job, "metadata.creationTimestamp"), clock_unix_ms());
+    cell(table, json_text(job, "status.eta"));
+    jobs_age(age, json_text(job, "metadata.creationTimestamp"), clock_unix_ms());
     cell(table, age);
     if (wide) {
         number_cell(table, job, "status.failedPods");
         number_cell(table, job, "status.interruptedPods");
-        cell(table, jobs_text(job, "spec.output.uri"));
+        cell(table, json_text(job, "spec.output.uri"));
     }
 }
 
@@ -117,22 +117,22 @@ static void describe_head(const cJSON *job)
 {
     char text[32], age[24];
 
-    line("Name:", jobs_text(job, "metadata.name"));
-    line("Namespace:", jobs_text(job, "metadata.namespace"));
-    jobs_age(age, jobs_text(job, "metadata.creationTimestamp"), clock_unix_ms());
+    line("Name:", json_text(job, "metadata.name"));
+    line("Namespace:", json_text(job, "metadata.namespace"));
+    jobs_age(age, json_text(job, "metadata.creationTimestamp"), clock_unix_ms());
     line("Age:", age);
-    line("Source:", jobs_text(job, "spec.source.uri"));
-    line("Output:", jobs_text(job, "spec.output.uri"));
-    line("Layout:", jobs_text(job, "spec.stereo.layout"));
-    line("Phase:", jobs_text(job, "status.phase"));
-    line("Reason:", jobs_text(job, "status.reason"));
-    line("Message:", jobs_text(job, "status.message"));
+    line("Source:", json_text(job, "spec.source.uri"));
+    line("Output:", json_text(job, "spec.output.uri"));
+    line("Layout:", json_text(job, "spec.stereo.layout"));
+    line("Phase:", json_text(job, "status.phase"));
+    line("Reason:", json_text(job, "status.reason"));
+    line("Message:", json_text(job, "status.message"));
     jobs_segments(text, job);
     line("Segments:", text);
-    line("Completed:", jobs_text(job, "status.completedIndexes"));
-    line("Failed:", jobs_text(job, "status.failedIndexes"));
-    line("ETA:", jobs_text(job, "status.eta"));
-    line("Warning:", jobs_text(job, "status.plan.warning"));
+    line("Completed:", json_text(job, "status.completedIndexes"));
+    line("Failed:", json_text(job, "status.failedIndexes"));
+    line("ETA:", json_text(job, "status.eta"));
+    line("Warning:", json_text(job, "status.plan.warning"));
 }
 
 static void describe_conditions(const cJSON *job)
@@ -141,23 +141,16 @@ static void describe_conditions(const cJSON *job)
 
     cJSON_ArrayForEach(item, json_path(job, "status.conditions"))
     {
-        (void)printf("%-14s %s=%s %s: %s\n", "Condition:", jobs_text(item, "type"),
-                     jobs_text(item, "status"), jobs_text(item, "reason"),
-                     jobs_text(item, "message"));
+        (void)printf("%-14s %s=%s %s: %s\n", "Condition:", json_text(item, "type"),
+                     json_text(item, "status"), json_text(item, "reason"),
+                     json_text(item, "message"));
     }
     cJSON_ArrayForEach(item, json_path(job, "status.deadLetters"))
     {
-        (void)printf("%-14s %s %d: %s: %s\n", "Dead letter:", jobs_text(item, "stage"),
+        (void)printf("%-14s %s %d: %s: %s\n", "Dead letter:", json_text(item, "stage"),
                      json_path(item, "index") ? json_path(item, "index")->valueint : 0,
-                     jobs_text(item, "class"), jobs_text(item, "message"));
+                     json_text(item, "class"), json_text(item, "message"));
     }
-}
-
-static const char *label(const cJSON *pod, const char *key)
-{
-    const cJSON *item = cJSON_GetObjectItemCaseSensitive(json_path(pod, "metadata.labels"), key);
-
-    return cJSON_IsString(item) ? item->valuestring : "";
 }
 
 static const char *pod_reason(const cJSON *pod)
@@ -167,8 +160,8 @@ static const char *pod_reason(const cJSON *pod)
                                          "status.reason" };
 
     for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
-        if (jobs_text(pod, paths[i])[0])
-            return jobs_text(pod, paths[i]);
+        if (json_text(pod, paths[i])[0])
+            return json_text(pod, paths[i]);
     }
     return "";
 }
@@ -190,15 +183,16 @@ static void describe_pods(const cJSON *pods)
     row_end(&table);
     cJSON_ArrayForEach(pod, pods)
     {
+        const cJSON *labels = json_path(pod, "metadata.labels");
         char age[24];
 
-        cell(&table, jobs_text(pod, "metadata.name"));
-        cell(&table, label(pod, LABEL_STAGE));
-        cell(&table, label(pod, LABEL_INDEX));
-        cell(&table, jobs_text(pod, "status.phase"));
+        cell(&table, json_text(pod, "metadata.name"));
+        cell(&table, json_member(labels, LABEL_STAGE));
+        cell(&table, json_member(labels, LABEL_INDEX));
+        cell(&table, json_text(pod, "status.phase"));
         cell(&table, pod_reason(pod));
-        cell(&table, jobs_text(pod, "spec.nodeName"));
-        jobs_age(age, jobs_text(pod, "metadata.creationTimestamp"), clock_unix_ms());
+        cell(&table, json_text(pod, "spec.nodeName"));
+        jobs_age(age, json_text(pod, "metadata.creationTimestamp"), clock_unix_ms());
         cell(&table, age);
         row_end(&table);
     }
@@ -214,12 +208,12 @@ static void describe_events(const cJSON *events)
         (void)printf("\nEVENTS\n");
     cJSON_ArrayForEach(event, events)
     {
-        const char *seen = jobs_text(event, "series.lastObservedTime");
+        const char *seen = json_text(event, "series.lastObservedTime");
         char age[24];
 
-        jobs_age(age, seen[0] ? seen : jobs_text(event, "eventTime"), clock_unix_ms());
-        (void)printf("%6s  %-8s %-18s %s\n", age, jobs_text(event, "type"),
-                     jobs_text(event, "reason"), jobs_text(event, "note"));
+        jobs_age(age, seen[0] ? seen : json_text(event, "eventTime"), clock_unix_ms());
+        (void)printf("%6s  %-8s %-18s %s\n", age, json_text(event, "type"),
+                     json_text(event, "reason"), json_text(event, "note"));
     }
 }
 
@@ -243,7 +237,7 @@ void print_changed(const cJSON *job, const char *done, enum flags_output output)
     if (output == OUTPUT_JSON || output == OUTPUT_YAML)
         print_document(job, output);
     else if (output == OUTPUT_NAME)
-        (void)printf("stereojob.stereojob.io/%s\n", jobs_text(job, "metadata.name"));
+        (void)printf("stereojob.stereojob.io/%s\n", json_text(job, "metadata.name"));
     else
-        (void)printf("stereojob.stereojob.io/%s %s\n", jobs_text(job, "metadata.name"), done);
+        (void)printf("stereojob.stereojob.io/%s %s\n", json_text(job, "metadata.name"), done);
 }

@@ -19,10 +19,10 @@
 static int submit_one(struct api *api, cJSON *job, enum flags_output output, struct err *err)
 {
     AUTO(cJSON) cJSON *made = NULL;
-    const char *space = jobs_text(job, "metadata.namespace");
+    const char *space = json_text(job, "metadata.namespace");
     AUTO_FREE char *path = kube_path(&jobs_resource, space[0] ? space : api_space(api), NULL, NULL,
                                      "fieldValidation=Strict");
-    const char *name = jobs_text(job, "metadata.name");
+    const char *name = json_text(job, "metadata.name");
 
     if (space[0] && strcmp(space, api_space(api)) != 0)
         return err_set(err, ERR_CONFIG,
@@ -56,7 +56,7 @@ int verb_submit(struct api *api, const struct flags *flags, int *code, struct er
     }
     problems_clear(&problems);
     if (rc == 0 && *code == 0 && flags->wait)
-        rc = wait_for_job(api, jobs_text(job, "metadata.name"), flags->timeout_s, code, err);
+        rc = wait_for_job(api, json_text(job, "metadata.name"), flags->timeout_s, code, err);
     return rc;
 }
 
@@ -121,9 +121,9 @@ static int retry_one(struct api *api, const char *name, const char *token, enum 
 
     if (jobs_get(&job, api, name, err) < 0)
         return -1;
-    if (jobs_verdict(job) > 0 || strcmp(jobs_text(job, "status.phase"), "Cancelled") == 0)
+    if (jobs_verdict(job) > 0 || strcmp(json_text(job, "status.phase"), "Cancelled") == 0)
         return err_set(err, ERR_CONFIG, "%s is %s: there is nothing to try again", name,
-                       jobs_text(job, "status.phase"));
+                       json_text(job, "status.phase"));
     if (annotate(&changed, api, name, ANNOTATION_RETRY, token, err) < 0)
         return -1;
     print_changed(changed, "is asked to try again what failed", output);

@@ -39,15 +39,15 @@ static int volume_refuse(const char *uri, const char *space, struct err *err)
 static int output_find(const char **uri, uint64_t *bytes, const cJSON *job, const char *space,
                        struct err *err)
 {
-    const char *name = jobs_text(job, "metadata.name");
+    const char *name = json_text(job, "metadata.name");
     const cJSON *size = json_path(job, "status.output.bytes");
 
-    *uri = jobs_text(job, "spec.output.uri");
+    *uri = json_text(job, "spec.output.uri");
     *bytes = cJSON_IsNumber(size) ? (uint64_t)size->valuedouble : 0;
     if (jobs_verdict(job) <= 0)
         return err_set(
             err, ERR_CONFIG, "%s is %s: there is no film yet; stereo wait %s", name,
-            jobs_text(job, "status.phase")[0] ? jobs_text(job, "status.phase") : "Pending", name);
+            json_text(job, "status.phase")[0] ? json_text(job, "status.phase") : "Pending", name);
     if (strncmp(*uri, "pvc://", strlen("pvc://")) == 0)
         return volume_refuse(*uri, space, err);
     if (strncmp(*uri, "s3://", strlen("s3://")) != 0)

@@ -9,19 +9,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *label(const cJSON *pod, const char *key)
-{
-    const cJSON *item = cJSON_GetObjectItemCaseSensitive(json_path(pod, "metadata.labels"), key);
-
-    return cJSON_IsString(item) ? item->valuestring : "";
-}
-
 static int64_t number(const cJSON *pod, const char *key)
 {
     const cJSON *notes = json_path(pod, "metadata.annotations");
-    const cJSON *item = cJSON_GetObjectItemCaseSensitive(notes, key);
 
-    return cJSON_IsString(item) ? strtoll(item->valuestring, NULL, 10) : 0;
+    return strtoll(json_member(notes, key), NULL, 10);
 }
 
 /* Newer attempts are greater. */
@@ -32,8 +24,10 @@ static int64_t order(const cJSON *pod)
 
 static bool is_of_segment(const cJSON *pod, int64_t segment)
 {
-    return strcmp(label(pod, LABEL_STAGE), stage_name(STAGE_CONVERT)) == 0 &&
-           strtoll(label(pod, LABEL_INDEX), NULL, 10) == segment;
+    const cJSON *labels = json_path(pod, "metadata.labels");
+
+    return strcmp(json_member(labels, LABEL_STAGE), stage_name(STAGE_CONVERT)) == 0 &&
+           strtoll(json_member(labels, LABEL_INDEX), NULL, 10) == segment;
 }
 
 /* The newest attempt, or with --previous the one before it. */
@@ -57,7 +51,7 @@ static const cJSON *pod_of_segment(const cJSON *pods, int64_t segment, bool prev
 
 static bool is_pending(const cJSON *pod)
 {
-    return strcmp(jobs_text(pod, "status.phase"), "Pending") == 0;
+    return strcmp(json_text(pod, "status.phase"), "Pending") == 0;
 }
 
 /* What was made last and has begun; RFC 3339 sorts as text. */
@@ -69,7 +63,7 @@ static const cJSON *pod_newest(const cJSON *pods)
     cJSON_ArrayForEach(pod, pods)
     {
         if (!is_pending(pod) &&
-            (!newest || strcmp(jobs_text(pod, made), jobs_text(newest, made)) > 0))
+            (!newest || strcmp(json_text(pod, made), json_text(newest, made)) > 0))
             newest = pod;
     }
     return newest;
@@ -90,10 +84,10 @@ static bool log_line(void *ctx, const char *text, size_t len)
 
 static int pod_log(struct api *api, const cJSON *pod, bool follow, bool named, struct err *err)
 {
-    AUTO_FREE char *path = kube_path(&jobs_pods, api_space(api), jobs_text(pod, "metadata.name"),
+    AUTO_FREE char *path = kube_path(&jobs_pods, api_space(api), json_text(pod, "metadata.name"),
                                      "log", follow ? "follow=true" : NULL);
     AUTO_FREE char *text =
-        named ? xasprintf("[%s] ", jobs_text(pod, "metadata.name")) : xstrdup("");
+        named ? xasprintf("[%s] ", json_text(pod, "metadata.name")) : xstrdup("");
     struct prefix prefix = { text };
 
     return api_lines(api, path, 0, log_line, &prefix, NULL, err);
@@ -125,7 +119,7 @@ static int log_of_one(struct api *api, const cJSON *pods, const struct flags *fl
         return err_set(err, ERR_NOT_FOUND, "%s has no pod that began", flags->args[0]);
     if (is_pending(pod))
         return err_set(err, ERR_NOT_FOUND, "%s is Pending: there is no log yet; stereo describe %s",
-                       jobs_text(pod, "metadata.name"), flags->args[0]);
+                       json_text(pod, "metadata.name"), flags->args[0]);
     return pod_log(api, pod, flags->follow, false, err);
 }
 
@@ -141,7 +135,7 @@ int verb_logs(struct api *api, const struct flags *flags, int *code, struct err 
         return err_set(err, ERR_CONFIG, "--previous needs --segment N");
     if (jobs_get(&job, api, flags->args[0], err) < 0)
         return -1;
-    query = xasprintf("labelSelector=%s%%3D%s", LABEL_UID, jobs_text(job, "metadata.uid"));
+    query = xasprintf("labelSelector=%s%%3D%s", LABEL_UID, json_text(job, "metadata.uid"));
     path = kube_path(&jobs_pods, api_space(api), NULL, NULL, query);
     if (api_call(api, "GET", path, NULL, KUBE_PATCH_NONE, &pods, err) < 0)
         return -1;

@@ -17,7 +17,7 @@ static void names_print(const cJSON *items)
     const cJSON *job;
 
     cJSON_ArrayForEach(job, items)(void)
-        printf("stereojob.stereojob.io/%s\n", jobs_text(job, "metadata.name"));
+        printf("stereojob.stereojob.io/%s\n", json_text(job, "metadata.name"));
 }
 
 static void items_print(cJSON *list, const struct flags *flags, bool head)
@@ -57,7 +57,7 @@ static int list_filter(cJSON *list, const struct flags *flags, const char *space
     for (int i = 0; i < flags->arg_count && rc == 0; i++) {
         cJSON *item = items ? items->child : NULL;
 
-        while (item && strcmp(jobs_text(item, "metadata.name"), flags->args[i]) != 0)
+        while (item && strcmp(json_text(item, "metadata.name"), flags->args[i]) != 0)
             item = item->next;
         if (item)
             cJSON_AddItemToArray(kept, cJSON_DetachItemViaPointer(items, item));
@@ -93,16 +93,16 @@ static bool watch_line(void *ctx, const char *text, size_t len)
 
     if (json_parse(&event, text, len, &err) < 0)
         return true;
-    if (strcmp(jobs_text(event, "type"), "ERROR") == 0) {
+    if (strcmp(json_text(event, "type"), "ERROR") == 0) {
         watch->version[0] = '\0'; /* too old */
         return false;
     }
     job = cJSON_DetachItemFromObjectCaseSensitive(event, "object");
     (void)snprintf(watch->version, sizeof(watch->version), "%s",
-                   jobs_text(job, "metadata.resourceVersion"));
+                   json_text(job, "metadata.resourceVersion"));
     cJSON_AddItemToArray(cJSON_AddArrayToObject(list, "items"), job);
-    if (strcmp(jobs_text(event, "type"), "BOOKMARK") == 0 ||
-        !is_named(watch->flags, jobs_text(job, "metadata.name")))
+    if (strcmp(json_text(event, "type"), "BOOKMARK") == 0 ||
+        !is_named(watch->flags, json_text(job, "metadata.name")))
         return true;
     if (watch->flags->output == OUTPUT_JSON || watch->flags->output == OUTPUT_YAML) {
         jobs_strip(job);
@@ -134,7 +134,7 @@ static int watch_on(struct api *api, struct watch *watch, const char *space, str
             if (list_get(&list, api, space, err) < 0)
                 return -1;
             (void)snprintf(watch->version, sizeof(watch->version), "%s",
-                           jobs_text(list, "metadata.resourceVersion"));
+                           json_text(list, "metadata.resourceVersion"));
         }
         if (watch_turn(api, watch, space, err) < 0)
             return -1;
@@ -154,7 +154,7 @@ int verb_get(struct api *api, const struct flags *flags, int *code, struct err *
         (flags->arg_count > 0 && list_filter(list, flags, api_space(api), err) < 0))
         return -1;
     (void)snprintf(watch.version, sizeof(watch.version), "%s",
-                   jobs_text(list, "metadata.resourceVersion"));
+                   json_text(list, "metadata.resourceVersion"));
     if (flags->arg_count == 1 && (flags->output == OUTPUT_JSON || flags->output == OUTPUT_YAML)) {
         jobs_strip(json_path(list, "items")->child);
         print_document(json_path(list, "items")->child, flags->output);
@@ -189,9 +189,9 @@ int verb_describe(struct api *api, const struct flags *flags, int *code, struct 
     if (jobs_get(&job, api, flags->args[0], err) < 0)
         return -1;
     pods_path = query_path(&jobs_pods, api_space(api), "labelSelector", LABEL_UID,
-                           jobs_text(job, "metadata.uid"));
+                           json_text(job, "metadata.uid"));
     events_path = query_path(&events, api_space(api), "fieldSelector", "regarding.uid",
-                             jobs_text(job, "metadata.uid"));
+                             json_text(job, "metadata.uid"));
     if (api_call(api, "GET", pods_path, NULL, KUBE_PATCH_NONE, &pods, err) < 0 ||
         api_call(api, "GET", events_path, NULL, KUBE_PATCH_NONE, &seen, err) < 0)
         return -1;

@@ -22,11 +22,11 @@ struct follow {
 /* A line at each change of what a person would look for. */
 static void show(struct follow *follow, const cJSON *job)
 {
-    const char *message = jobs_text(job, "status.message");
+    const char *message = json_text(job, "status.message");
     char segments[32], text[160];
 
     jobs_segments(segments, job);
-    (void)snprintf(text, sizeof(text), "%s %s%s%.100s", jobs_text(job, "status.phase"), segments,
+    (void)snprintf(text, sizeof(text), "%s %s%s%.100s", json_text(job, "status.phase"), segments,
                    message[0] ? ": " : "", message);
     if (strcmp(text, follow->shown) != 0) {
         (void)printf("%s\n", text);
@@ -45,12 +45,12 @@ static bool event_line(void *ctx, const char *text, size_t len)
     if (json_parse(&event, text, len, &err) < 0)
         return true; /* the next one tells */
     job = json_path(event, "object");
-    if (strcmp(jobs_text(event, "type"), "DELETED") == 0) {
+    if (strcmp(json_text(event, "type"), "DELETED") == 0) {
         follow->gone = true;
         return false;
     }
-    if (strcmp(jobs_text(job, "kind"), "StereoJob") != 0)
-        return strcmp(jobs_text(event, "type"), "ERROR") != 0;
+    if (strcmp(json_text(job, "kind"), "StereoJob") != 0)
+        return strcmp(json_text(event, "type"), "ERROR") != 0;
     show(follow, job);
     follow->verdict = jobs_verdict(job);
     return follow->verdict == 0;
@@ -73,7 +73,7 @@ static int turn(struct api *api, const char *name, struct follow *follow, int64_
         return 0;
     query = xasprintf("watch=true&fieldSelector=metadata.name%%3D%s&resourceVersion=%s"
                       "&timeoutSeconds=%lld",
-                      name, jobs_text(job, "metadata.resourceVersion"), (long long)turn_s);
+                      name, json_text(job, "metadata.resourceVersion"), (long long)turn_s);
     path = kube_path(&jobs_resource, api_space(api), NULL, NULL, query);
     return api_lines(api, path, (uint32_t)(turn_s + 15) * 1000, event_line, follow, NULL, err);
 }

@@ -87,7 +87,10 @@ void name_field(char out[16], const struct attempt_id *id);
 #define SECRET_TOKEN    "token"
 
 /* Labels and annotations. */
-#define NAME_FINALIZER         "stereojob.io/tracking"
+#define NAME_FINALIZER "stereojob.io/tracking"
+/* What is ours: every pod and Secret that the operator makes. */
+#define LABEL_MANAGED          "app.kubernetes.io/managed-by"
+#define MANAGED_BY             "stereo-operator"
 #define LABEL_JOB              "stereojob.io/job"
 #define LABEL_UID              "stereojob.io/job-uid"
 #define LABEL_STAGE            "stereojob.io/stage"

@@ -40,7 +40,7 @@ static const char *words_of(const cJSON *pod)
     };
 
     for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
-        const char *text = objects_text(pod, paths[i]);
+        const char *text = json_text(pod, paths[i]);
 
         if (text[0])
             return text;
@@ -56,8 +56,8 @@ static void give_up(struct clean_decision *out, const char *what, const cJSON *p
 
 static void pending(struct clean_decision *out, const cJSON *pod, int64_t now_ms)
 {
-    int64_t created_ms = clock_parse(objects_text(pod, "metadata.creationTimestamp"));
-    const char *reason = objects_text(pod, "status.containerStatuses[0].state.waiting.reason");
+    int64_t created_ms = clock_parse(json_text(pod, "metadata.creationTimestamp"));
+    const char *reason = json_text(pod, "status.containerStatuses[0].state.waiting.reason");
     bool config = strcmp(reason, "CreateContainerConfigError") == 0;
     int64_t until_ms = created_ms + (config ? CLEAN_CONFIG_ERROR_MS : CLEAN_PENDING_MAX_MS);
 
@@ -70,9 +70,9 @@ static void pending(struct clean_decision *out, const cJSON *pod, int64_t now_ms
 static int64_t ended_ms(const cJSON *pod)
 {
     int64_t at_ms =
-        clock_parse(objects_text(pod, "status.containerStatuses[0].state.terminated.finishedAt"));
+        clock_parse(json_text(pod, "status.containerStatuses[0].state.terminated.finishedAt"));
 
-    return at_ms > 0 ? at_ms : clock_parse(objects_text(pod, "metadata.creationTimestamp"));
+    return at_ms > 0 ? at_ms : clock_parse(json_text(pod, "metadata.creationTimestamp"));
 }
 
 static void failed(struct clean_decision *out, const cJSON *pod, int64_t now_ms)
@@ -93,7 +93,7 @@ void clean_decide(struct clean_decision *out, bool begun, const cJSON *const *po
                   int64_t now_ms)
 {
     const cJSON *pod = newest(pods, count);
-    const char *phase = objects_text(pod, "status.phase");
+    const char *phase = json_text(pod, "status.phase");
 
     *out = (struct clean_decision){ .step = CLEAN_WAIT };
     if (!pod)

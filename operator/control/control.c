@@ -43,8 +43,8 @@ const struct control_opts *job_opts(const struct job *job)
 
 static void key_of(char out[320], const cJSON *object)
 {
-    (void)snprintf(out, 320, "%s/%s", objects_text(object, "metadata.namespace"),
-                   objects_text(object, "metadata.name"));
+    (void)snprintf(out, 320, "%s/%s", json_text(object, "metadata.namespace"),
+                   json_text(object, "metadata.name"));
 }
 
 /* The jobs that are known -----------------------------------------------------------------------*/
@@ -92,7 +92,7 @@ static void key_run(void *ctx, const char *key)
     const cJSON *object = object_find(control, key, &area);
     struct err err;
 
-    if (job && (!object || strcmp(job->uid, objects_text(object, "metadata.uid")) != 0)) {
+    if (job && (!object || strcmp(job->uid, json_text(object, "metadata.uid")) != 0)) {
         job_drop(control, job);
         job = NULL;
     }
@@ -109,7 +109,6 @@ static void key_run(void *ctx, const char *key)
         map_put(&control->by_key, job->key, job);
         map_put(&control->by_uid, job->uid, job);
     }
-    job->under_way = true;
     job->begun_us = clock_mono_us();
     job_begin(job);
 }
@@ -140,7 +139,6 @@ void job_end(struct job *job, int rc, int64_t wake_ms, const struct err *err)
     const struct control_opts *opts = &control->opts;
     int64_t now_ms = clock_unix_ms();
 
-    job->under_way = false;
     log_debug("%s: %s, %lld ms", job->key, rc < 0 ? err->msg : "passed",
               (long long)(clock_mono_us() - job->begun_us) / 1000);
     if (opts->passed)
@@ -161,7 +159,7 @@ static void orphan_look(struct area *area, const cJSON *pod)
     const cJSON *name = cJSON_GetObjectItemCaseSensitive(labels, LABEL_JOB);
 
     if (cJSON_IsString(name))
-        orphans_look(area->control->orphans, area, objects_text(pod, "metadata.namespace"),
+        orphans_look(area->control->orphans, area, json_text(pod, "metadata.namespace"),
                      name->valuestring, pod_index_uid(pod));
 }
 
@@ -474,7 +472,7 @@ static void phase_count(void *ctx, const cJSON *object)
     struct control_counts *counts = ctx;
     enum phase phase;
 
-    if (phase_of_name(&phase, objects_text(object, "status.phase")) < 0)
+    if (phase_of_name(&phase, json_text(object, "status.phase")) < 0)
         phase = PHASE_PENDING;
     counts->jobs[phase]++;
 }

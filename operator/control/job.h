@@ -38,7 +38,6 @@ struct job {
     struct err held;  /* why the job is read again, told afterwards */
     /* While it converts, as of the last pass: how many segments it has, and are not counted. */
     uint32_t segments, left;
-    bool under_way;
     int64_t begun_us;
 };
 
@@ -48,6 +47,30 @@ void job_free(struct job *job);
 void job_begin(struct job *job);
 /* Any event of a pod of the job. */
 void job_pod_seen(struct job *job, const cJSON *pod);
+
+/* job_step.c: steps of a chain ------------------------------------------------------------------*/
+
+extern const struct kube_resource job_secrets;
+
+const cJSON *job_object(const struct job *job); /* as cached; NULL: it is gone */
+bool job_is_deleted(const cJSON *object);       /* a deletionTimestamp: a job or a pod */
+/* One request; its answer goes to next, which ends the chain or goes on with it. */
+typedef void (*job_next)(struct job *job, const struct kube_status *status, const cJSON *doc);
+void job_send(struct job *job, const char *method, const char *path, const cJSON *body,
+              enum kube_patch patch, job_next next);
+/* Ends the chain with what the API server said of `what`. */
+void job_fail(struct job *job, const struct kube_status *status, const char *what);
+/* An event and a line of log; ctx is the job. */
+void job_tell(void *ctx, const char *reason, const char *message);
+/* An answer into the cache, if it is the StereoJob. */
+void job_put(const struct job *job, const cJSON *doc);
+/* The finalizer. job_hold: true when it is being put on; the chain begins anew then. */
+bool job_hold(struct job *job);
+void job_let_go(struct job *job); /* ends the chain */
+
+/* job_clean.c: a deleted job whose pass found it over: its pods, its work, its Secret; ends the
+ * chain. */
+void job_clean(struct job *job);
 
 /* control.c. wake_ms (Unix; 0: none) and, on -1, err say when the key comes again. The job may be
  * freed by it. */

@@ -6,13 +6,6 @@
 
 #include <string.h>
 
-const char *objects_text(const cJSON *object, const char *path)
-{
-    const cJSON *item = json_path(object, path);
-
-    return cJSON_IsString(item) ? item->valuestring : "";
-}
-
 void objects_token(char out[HASH_HEX_SIZE], const void *key, size_t key_len, const char *uid)
 {
     hash_hmac(out, key, key_len, uid, strlen(uid));
@@ -36,8 +29,8 @@ static cJSON *owner(const cJSON *job)
 
     json_add_str(item, "apiVersion", "stereojob.io/v1");
     json_add_str(item, "kind", "StereoJob");
-    json_add_str(item, "name", objects_text(job, "metadata.name"));
-    json_add_str(item, "uid", objects_text(job, "metadata.uid"));
+    json_add_str(item, "name", json_text(job, "metadata.name"));
+    json_add_str(item, "uid", json_text(job, "metadata.uid"));
     json_add_bool(item, "controller", true);
     json_add_bool(item, "blockOwnerDeletion", true);
     return item;
@@ -52,10 +45,10 @@ cJSON *objects_secret(const cJSON *job, const char *name, const struct objects_t
     json_add_str(secret, "type", "Opaque");
     metadata = cJSON_AddObjectToObject(secret, "metadata");
     json_add_str(metadata, "name", name);
-    json_add_str(metadata, "namespace", objects_text(job, "metadata.namespace"));
+    json_add_str(metadata, "namespace", json_text(job, "metadata.namespace"));
     labels = cJSON_AddObjectToObject(metadata, "labels");
-    json_add_str(labels, "app.kubernetes.io/managed-by", "stereo-operator");
-    json_add_str(labels, LABEL_UID, objects_text(job, "metadata.uid"));
+    json_add_str(labels, LABEL_MANAGED, MANAGED_BY);
+    json_add_str(labels, LABEL_UID, json_text(job, "metadata.uid"));
     cJSON_AddItemToArray(cJSON_AddArrayToObject(metadata, "ownerReferences"), owner(job));
     json_add_bool(secret, "immutable", true);
     data = cJSON_AddObjectToObject(secret, "stringData");
@@ -83,8 +76,8 @@ static cJSON *patch(const cJSON *object, cJSON *finalizers)
     cJSON *doc = cJSON_CreateObject();
     cJSON *metadata = cJSON_AddObjectToObject(doc, "metadata");
 
-    json_add_str(metadata, "uid", objects_text(object, "metadata.uid"));
-    json_add_str(metadata, "resourceVersion", objects_text(object, "metadata.resourceVersion"));
+    json_add_str(metadata, "uid", json_text(object, "metadata.uid"));
+    json_add_str(metadata, "resourceVersion", json_text(object, "metadata.resourceVersion"));
     cJSON_AddItemToObject(metadata, "finalizers", finalizers);
     return doc;
 }
@@ -117,15 +110,4 @@ cJSON *objects_finalizer_remove(const cJSON *object, const char *finalizer)
 {
     return objects_has_finalizer(object, finalizer) ? patch(object, others(object, finalizer))
                                                     : NULL;
-}
-
-cJSON *objects_delete_options(const char *uid)
-{
-    cJSON *doc = cJSON_CreateObject();
-
-    json_add_str(doc, "apiVersion", "v1");
-    json_add_str(doc, "kind", "DeleteOptions");
-    json_add_str(doc, "propagationPolicy", "Background");
-    json_add_str(cJSON_AddObjectToObject(doc, "preconditions"), "uid", uid);
-    return doc;
 }

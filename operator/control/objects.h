@@ -31,7 +31,4 @@ bool objects_has_finalizer(const cJSON *object, const char *finalizer);
  * nothing is to be changed. Caller owns. */
 cJSON *objects_finalizer_add(const cJSON *object, const char *finalizer);
 cJSON *objects_finalizer_remove(const cJSON *object, const char *finalizer);
-/* DeleteOptions: background, only this uid. Caller owns. */
-cJSON *objects_delete_options(const char *uid);
-const char *objects_text(const cJSON *object, const char *path); /* "" when absent; borrowed */
 #endif

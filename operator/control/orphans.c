@@ -69,7 +69,7 @@ static void release_next(struct look *look);
 static void released(void *ctx, const struct kube_status *status, const cJSON *doc)
 {
     struct look *look = ctx;
-    bool is_pod = strcmp(objects_text(doc, "kind"), "Pod") == 0;
+    bool is_pod = strcmp(json_text(doc, "kind"), "Pod") == 0;
 
     if (!look->orphans || status->code / 100 != 2) { /* it is looked at again in a while */
         if (status->code / 100 != 2 && status->code != 404)
@@ -98,8 +98,7 @@ static void release_next(struct look *look)
         look_end(look);
         return;
     }
-    path =
-        kube_path(&cluster_kube_pods, look->space, objects_text(pod, "metadata.name"), NULL, NULL);
+    path = kube_path(&cluster_kube_pods, look->space, json_text(pod, "metadata.name"), NULL, NULL);
     request.path = path;
     request.body = patch;
     kube_call_start(look->area->api.client, &request, NULL);
@@ -109,7 +108,7 @@ static void job_read(void *ctx, const struct kube_status *status, const cJSON *d
 {
     struct look *look = ctx;
     bool gone = status->code == 404 ||
-                (status->code == 200 && strcmp(objects_text(doc, "metadata.uid"), look->uid) != 0);
+                (status->code == 200 && strcmp(json_text(doc, "metadata.uid"), look->uid) != 0);
 
     if (!look->orphans || !gone)
         look_end(look); /* the cache of jobs is behind; its turn comes */
@@ -123,7 +122,7 @@ static bool is_known(const struct area *area, const char *space, const char *job
 {
     const cJSON *job = kube_reflector_get(area->api.jobs, space, job_name);
 
-    return strcmp(objects_text(job, "metadata.uid"), uid) == 0;
+    return strcmp(json_text(job, "metadata.uid"), uid) == 0;
 }
 
 void orphans_look(struct orphans *orphans, struct area *area, const char *space,

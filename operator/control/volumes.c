@@ -29,10 +29,10 @@ int volumes_of(struct volume_claim out[VOLUMES_MAX], const cJSON *job)
 {
     int count = 0;
 
-    claim_add(out, &count, objects_text(job, "spec.source.uri"), false);
-    claim_add(out, &count, objects_text(job, "spec.output.uri"), true);
-    claim_add(out, &count, objects_text(job, "spec.work.uri"), true);
-    claim_add(out, &count, objects_text(job, "spec.depth.uri"), false);
+    claim_add(out, &count, json_text(job, "spec.source.uri"), false);
+    claim_add(out, &count, json_text(job, "spec.output.uri"), true);
+    claim_add(out, &count, json_text(job, "spec.work.uri"), true);
+    claim_add(out, &count, json_text(job, "spec.depth.uri"), false);
     return count;
 }
 

@@ -28,9 +28,9 @@ static char *lease_path(const struct drain_opts *opts)
 /* Nobody holds it, or whoever did has stopped renewing. */
 static bool is_free(const cJSON *lease)
 {
-    int64_t renewed_ms = clock_parse(objects_text(lease, "spec.renewTime"));
+    int64_t renewed_ms = clock_parse(json_text(lease, "spec.renewTime"));
 
-    return !objects_text(lease, "spec.holderIdentity")[0] || renewed_ms < 0 ||
+    return !json_text(lease, "spec.holderIdentity")[0] || renewed_ms < 0 ||
            clock_unix_ms() - renewed_ms > STALE_MS;
 }
 
@@ -60,7 +60,7 @@ static int leader_wait(struct kube_sync *sync, const struct drain_opts *opts, st
             return 0;
         if (clock_mono_us() > until_us)
             return err_set(err, ERR_DEPENDENCY, "%s still leads after %lld s",
-                           objects_text(lease, "spec.holderIdentity"),
+                           json_text(lease, "spec.holderIdentity"),
                            (long long)(opts->wait_ms / 1000));
         (void)usleep(LOOK_US);
     }
@@ -70,8 +70,8 @@ static int leader_wait(struct kube_sync *sync, const struct drain_opts *opts, st
 static int release(struct kube_sync *sync, const struct kube_resource *resource,
                    const cJSON *object, const char *finalizer, struct err *err)
 {
-    AUTO_FREE char *path = kube_path(resource, objects_text(object, "metadata.namespace"),
-                                     objects_text(object, "metadata.name"), NULL, NULL);
+    AUTO_FREE char *path = kube_path(resource, json_text(object, "metadata.namespace"),
+                                     json_text(object, "metadata.name"), NULL, NULL);
     AUTO(cJSON) cJSON *patch = objects_finalizer_remove(object, finalizer);
 
     for (int i = 0; patch && i < TRIES; i++) {
@@ -105,7 +105,7 @@ static int release_all(struct kube_sync *sync, const struct kube_resource *resou
         if (!objects_has_finalizer(item, finalizer))
             continue;
         if (release(sync, resource, item, finalizer, err) < 0)
-            return err_wrap(err, "%s %s", resource->kind, objects_text(item, "metadata.name"));
+            return err_wrap(err, "%s %s", resource->kind, json_text(item, "metadata.name"));
         count++;
     }
     (void)printf("released %d %s%s%s\n", count, resource->plural, space ? " in " : "",
@@ -115,8 +115,7 @@ static int release_all(struct kube_sync *sync, const struct kube_resource *resou
 
 static int space_release(struct kube_sync *sync, const char *space, struct err *err)
 {
-    AUTO_FREE char *query =
-        xasprintf("labelSelector=%s", "app.kubernetes.io%2Fmanaged-by%3Dstereo-operator");
+    static const char query[] = "labelSelector=" LABEL_MANAGED "%3D" MANAGED_BY;
 
     if (release_all(sync, &cluster_kube_pods, space, query, NAME_FINALIZER, err) < 0)
         return -1;

@@ -66,6 +66,8 @@ void kube_status_parse(struct kube_status *out, int http_code, const char *body,
 /* As an error: 404 ERR_NOT_FOUND; 409 ERR_CONFLICT; 400, 401, 403, 405, 415, 422 ERR_CONFIG (403 of
  * a quota or a terminating namespace: ERR_DEPENDENCY); the rest ERR_DEPENDENCY. Always -1. */
 int kube_status_err(struct err *err, const struct kube_status *status, const char *what);
+/* Of a 403: the namespace is going away and takes nothing new. */
+bool kube_status_is_ending(const struct kube_status *status);
 
 struct kube_request {
     const char *method; /* "GET", "POST", "PUT", "PATCH", "DELETE" */
@@ -122,6 +124,8 @@ struct kube_resource {
  * name, sub, query may be NULL. Caller frees. */
 char *kube_path(const struct kube_resource *resource, const char *space, const char *name,
                 const char *sub, const char *query);
+/* Body of a DELETE in the background, of the object with this uid and no other. Caller owns. */
+cJSON *kube_delete_options(const char *uid);
 /* <0, 0, >0 by number, whatever the length; anything else than digits compares as 0 (not known). */
 int kube_version_compare(const char *a, const char *b);
 #endif

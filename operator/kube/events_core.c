@@ -33,13 +33,6 @@ struct events_series {
     bool queued, created;
 };
 
-static const char *text_at(const cJSON *doc, const char *path)
-{
-    const cJSON *item = json_path(doc, path);
-
-    return cJSON_IsString(item) ? item->valuestring : "";
-}
-
 static void series_free(void *ctx, const char *key, void *value)
 {
     struct events_series *series = value;
@@ -161,12 +154,12 @@ static cJSON *event_build(const struct events_core *core, const struct events_se
     json_add_str(doc, "reportingController", core->controller);
     add_cut(doc, "reportingInstance", core->instance, WORD_MAX);
     regarding = cJSON_AddObjectToObject(doc, "regarding");
-    json_add_str(regarding, "apiVersion", text_at(what->about, "apiVersion"));
-    json_add_str(regarding, "kind", text_at(what->about, "kind"));
-    json_add_str(regarding, "namespace", text_at(what->about, "metadata.namespace"));
-    json_add_str(regarding, "name", text_at(what->about, "metadata.name"));
-    json_add_str(regarding, "uid", text_at(what->about, "metadata.uid"));
-    json_add_str(regarding, "resourceVersion", text_at(what->about, "metadata.resourceVersion"));
+    json_add_str(regarding, "apiVersion", json_text(what->about, "apiVersion"));
+    json_add_str(regarding, "kind", json_text(what->about, "kind"));
+    json_add_str(regarding, "namespace", json_text(what->about, "metadata.namespace"));
+    json_add_str(regarding, "name", json_text(what->about, "metadata.name"));
+    json_add_str(regarding, "uid", json_text(what->about, "metadata.uid"));
+    json_add_str(regarding, "resourceVersion", json_text(what->about, "metadata.resourceVersion"));
     json_add_str(doc, "type", what->warning ? "Warning" : "Normal");
     add_cut(doc, "reason", what->reason, WORD_MAX);
     add_cut(doc, "action", what->action, WORD_MAX);
@@ -218,12 +211,12 @@ static bool room_make(struct events_core *core)
 static void series_new(struct events_core *core, const char *key, int64_t now_us, int64_t unix_ms,
                        const struct events_what *what)
 {
-    const char *space = text_at(what->about, "metadata.namespace");
+    const char *space = json_text(what->about, "metadata.namespace");
     struct events_series *series = xcalloc(1, sizeof(*series));
 
     series->key = xstrdup(key);
     series->space = xstrdup(space[0] ? space : "default");
-    series->name = name_make(text_at(what->about, "metadata.name"), core->draw);
+    series->name = name_make(json_text(what->about, "metadata.name"), core->draw);
     series->count = 1;
     series->seen_us = now_us;
     series->seen_unix_ms = unix_ms;
@@ -235,7 +228,7 @@ static void series_new(struct events_core *core, const char *key, int64_t now_us
 void events_core_emit(struct events_core *core, int64_t now_us, int64_t unix_ms,
                       const struct events_what *what)
 {
-    AUTO_FREE char *key = xasprintf("%s|%d|%s|%s|%s", text_at(what->about, "metadata.uid"),
+    AUTO_FREE char *key = xasprintf("%s|%d|%s|%s|%s", json_text(what->about, "metadata.uid"),
                                     what->warning, what->reason, what->action, what->note);
     struct events_series *series = map_get(&core->known, key);
 

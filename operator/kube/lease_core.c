@@ -11,13 +11,6 @@ enum { JITTER_PERCENT = 20, CONFLICTS_AT_ONCE = 10 };
 #define RELEASE_RETRY_US INT64_C(200000)
 #define DURATION_MAX_S   86400.0
 
-static const char *text_at(const cJSON *doc, const char *path)
-{
-    const cJSON *item = json_path(doc, path);
-
-    return cJSON_IsString(item) ? item->valuestring : "";
-}
-
 void lease_core_clear(struct lease_core *core)
 {
     cJSON_Delete(core->seen);
@@ -30,7 +23,7 @@ void lease_core_clear(struct lease_core *core)
 
 static bool is_ours(const struct lease_core *core)
 {
-    return strcmp(text_at(core->seen, "spec.holderIdentity"), core->identity) == 0;
+    return strcmp(json_text(core->seen, "spec.holderIdentity"), core->identity) == 0;
 }
 
 static bool is_closed(const struct lease_core *core)
@@ -50,7 +43,7 @@ static bool may_take(const struct lease_core *core, int64_t now_us)
     if (cJSON_IsNumber(seconds) && seconds->valuedouble >= 0 &&
         seconds->valuedouble <= DURATION_MAX_S)
         lease_us = (int64_t)(seconds->valuedouble * 1e6);
-    return !text_at(core->seen, "spec.holderIdentity")[0] || is_ours(core) ||
+    return !json_text(core->seen, "spec.holderIdentity")[0] || is_ours(core) ||
            now_us >= core->changed_us + lease_us;
 }
 
@@ -71,7 +64,7 @@ static void observe(struct lease_core *core, int64_t now_us, const cJSON *record
         core->changed_us = now_us;
     cJSON_Delete(core->seen);
     core->seen = cJSON_Duplicate(record, true);
-    holder = text_at(core->seen, "spec.holderIdentity");
+    holder = json_text(core->seen, "spec.holderIdentity");
     if (core->holder && strcmp(core->holder, holder) == 0)
         return;
     free(core->holder);

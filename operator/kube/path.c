@@ -47,6 +47,17 @@ char *kube_path(const struct kube_resource *resource, const char *space, const c
                      resource->plural, of, below, query ? "?" : "", query ? query : "");
 }
 
+cJSON *kube_delete_options(const char *uid)
+{
+    cJSON *doc = cJSON_CreateObject();
+
+    json_add_str(doc, "apiVersion", "v1");
+    json_add_str(doc, "kind", "DeleteOptions");
+    json_add_str(doc, "propagationPolicy", "Background");
+    json_add_str(cJSON_AddObjectToObject(doc, "preconditions"), "uid", uid);
+    return doc;
+}
+
 static bool is_number(const char *text)
 {
     return text[0] && strspn(text, "0123456789") == strlen(text);

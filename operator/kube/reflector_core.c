@@ -362,13 +362,6 @@ static const cJSON *item_at(const cJSON *object, const char *key)
     return cJSON_GetObjectItemCaseSensitive(object, key);
 }
 
-static const char *text_at(const cJSON *object, const char *key)
-{
-    const cJSON *item = item_at(object, key);
-
-    return cJSON_IsString(item) ? item->valuestring : "";
-}
-
 /* Once: a proxy or a table format in between would say it a thousand times. */
 static void tell_odd(struct core *core, const char *what, const char *which)
 {
@@ -413,7 +406,7 @@ static void stage_items(struct core *core, const cJSON *doc)
         if (!object)
             abort();
         if (!cache_stage(&core->cache, KUBE_ADDED, object))
-            tell_odd(core, "an item without name, uid or version", text_at(object, "kind"));
+            tell_odd(core, "an item without name, uid or version", json_member(object, "kind"));
     }
 }
 
@@ -438,9 +431,9 @@ static bool is_list(const struct core *core, const cJSON *doc)
 {
     AUTO_FREE char *kind = xasprintf("%sList", core->user.resource.kind);
 
-    return strcmp(text_at(doc, "kind"), kind) == 0 &&
+    return strcmp(json_member(doc, "kind"), kind) == 0 &&
            (cJSON_IsArray(item_at(doc, "items")) || cJSON_IsNull(item_at(doc, "items"))) &&
-           *text_at(item_at(doc, "metadata"), "resourceVersion");
+           *json_member(item_at(doc, "metadata"), "resourceVersion");
 }
 
 void core_listed(struct core *core, int64_t now_us, const struct kube_status *status,
@@ -448,7 +441,7 @@ void core_listed(struct core *core, int64_t now_us, const struct kube_status *st
 {
     static const struct kube_status odd = { .code = 200, .reason = "what is no list" };
     const cJSON *metadata = item_at(doc, "metadata");
-    const char *next = text_at(metadata, "continue");
+    const char *next = json_member(metadata, "continue");
 
     if (status->code)
         heard(core, now_us);
@@ -457,12 +450,12 @@ void core_listed(struct core *core, int64_t now_us, const struct kube_status *st
         return;
     }
     if (!is_list(core, doc)) {
-        tell_odd(core, "a list of another kind", text_at(doc, "kind"));
+        tell_odd(core, "a list of another kind", json_member(doc, "kind"));
         list_failed(core, now_us, &odd);
         return;
     }
     if (!core->list_version) /* a later page may be newer, the first objects are not */
-        core->list_version = xstrdup(text_at(metadata, "resourceVersion"));
+        core->list_version = xstrdup(json_member(metadata, "resourceVersion"));
     stage_items(core, doc);
     free(core->next_page);
     core->next_page = *next ? xstrdup(next) : NULL;
@@ -491,9 +484,9 @@ static void status_of(struct kube_status *out, const cJSON *object)
     if (cJSON_IsNumber(retry) && retry->valuedouble > 0)
         out->retry_after_s = retry->valuedouble < RETRY_AFTER_MAX_S ? (uint32_t)retry->valuedouble
                                                                     : RETRY_AFTER_MAX_S;
-    (void)snprintf(out->reason, sizeof(out->reason), "%s", text_at(object, "reason"));
-    (void)snprintf(out->message, sizeof(out->message), "%s", text_at(object, "message"));
-    (void)snprintf(out->cause, sizeof(out->cause), "%s", text_at(cause, "reason"));
+    (void)snprintf(out->reason, sizeof(out->reason), "%s", json_member(object, "reason"));
+    (void)snprintf(out->message, sizeof(out->message), "%s", json_member(object, "message"));
+    (void)snprintf(out->cause, sizeof(out->cause), "%s", json_member(cause, "reason"));
 }
 
 static bool is_expected(const struct core *core, const cJSON *object)
@@ -502,15 +495,15 @@ static bool is_expected(const struct core *core, const cJSON *object)
     AUTO_FREE char *version =
         xasprintf("%s%s%s", resource->group, *resource->group ? "/" : "", resource->version);
 
-    return strcmp(text_at(object, "kind"), resource->kind) == 0 &&
-           strcmp(text_at(object, "apiVersion"), version) == 0;
+    return strcmp(json_member(object, "kind"), resource->kind) == 0 &&
+           strcmp(json_member(object, "apiVersion"), version) == 0;
 }
 
 static void take_bookmark(struct core *core, int64_t now_us, const cJSON *object)
 {
     const cJSON *metadata = item_at(object, "metadata");
     const cJSON *annotations = item_at(metadata, "annotations");
-    const char *version = text_at(metadata, "resourceVersion");
+    const char *version = json_member(metadata, "resourceVersion");
     bool newest = core->version_lost;
 
     if (!*version)
@@ -519,7 +512,7 @@ static void take_bookmark(struct core *core, int64_t now_us, const cJSON *object
         core->tries = 0;
         core->failure_told = 0;
         cache_set_version(&core->cache, version);
-    } else if (strcmp(text_at(annotations, "k8s.io/initial-events-end"), "true") == 0) {
+    } else if (strcmp(json_member(annotations, "k8s.io/initial-events-end"), "true") == 0) {
         watch_begin(core); /* on the same stream */
         cache_swap(&core->cache, now_us, version, newest);
     }
@@ -527,11 +520,11 @@ static void take_bookmark(struct core *core, int64_t now_us, const cJSON *object
 
 static void take_event(struct core *core, int64_t now_us, enum kube_event event, cJSON *object)
 {
-    const char *version = text_at(item_at(object, "metadata"), "resourceVersion");
+    const char *version = json_member(item_at(object, "metadata"), "resourceVersion");
 
     if (core->phase == PHASE_STREAM) {
         if (!cache_stage(&core->cache, event, object))
-            tell_odd(core, "an object without name, uid or version", text_at(object, "kind"));
+            tell_odd(core, "an object without name, uid or version", json_member(object, "kind"));
         return;
     }
     core->tries = 0;
@@ -540,7 +533,7 @@ static void take_event(struct core *core, int64_t now_us, enum kube_event event,
     if (*version)
         cache_set_version(&core->cache, version);
     if (!cache_event(&core->cache, now_us, event, object))
-        tell_odd(core, "an object without name, uid or version", text_at(object, "kind"));
+        tell_odd(core, "an object without name, uid or version", json_member(object, "kind"));
 }
 
 /* False: the stream is over. */
@@ -560,7 +553,7 @@ static bool take_line(struct core *core, int64_t now_us, const char *type, cJSON
         return false;
     }
     if (!is_expected(core, object)) {
-        tell_odd(core, "an object of another kind", text_at(object, "kind"));
+        tell_odd(core, "an object of another kind", json_member(object, "kind"));
         return true;
     }
     if (strcmp(type, "BOOKMARK") == 0) {
@@ -591,7 +584,7 @@ bool core_line(struct core *core, int64_t now_us, const char *text, size_t len)
         return false;
     }
     core->lines++;
-    return take_line(core, now_us, text_at(doc, "type"),
+    return take_line(core, now_us, json_member(doc, "type"),
                      cJSON_GetObjectItemCaseSensitive(doc, "object"));
 }
 

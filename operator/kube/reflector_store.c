@@ -51,21 +51,14 @@ void store_free(struct store *store)
 
 /* --- names --- */
 
-static const char *text_at(const cJSON *object, const char *key)
-{
-    const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, key);
-
-    return cJSON_IsString(item) ? item->valuestring : "";
-}
-
 bool store_name_of(struct store_name *out, const cJSON *object)
 {
     const cJSON *metadata = cJSON_GetObjectItemCaseSensitive(object, "metadata");
 
-    *out = (struct store_name){ .space = text_at(metadata, "namespace"),
-                                .name = text_at(metadata, "name"),
-                                .uid = text_at(metadata, "uid"),
-                                .version = text_at(metadata, "resourceVersion") };
+    *out = (struct store_name){ .space = json_member(metadata, "namespace"),
+                                .name = json_member(metadata, "name"),
+                                .uid = json_member(metadata, "uid"),
+                                .version = json_member(metadata, "resourceVersion") };
     return *out->name && *out->uid && *out->version && strlen(out->uid) < 256 &&
            strlen(out->version) < 256;
 }

@@ -54,12 +54,16 @@ void kube_status_parse(struct kube_status *out, int http_code, const char *body,
                        out->reason[0] ? out->reason : "no reason given");
 }
 
+bool kube_status_is_ending(const struct kube_status *status)
+{
+    return strcmp(status->cause, "NamespaceTerminating") == 0 ||
+           strstr(status->message, "is being terminated");
+}
+
 /* A quota that may be raised, a namespace that is going away: not the asker's mistake. */
 static bool is_passing(const struct kube_status *status)
 {
-    return strstr(status->message, "exceeded quota") ||
-           strstr(status->message, "is being terminated") ||
-           strcmp(status->cause, "NamespaceTerminating") == 0;
+    return strstr(status->message, "exceeded quota") || kube_status_is_ending(status);
 }
 
 static enum err_code code_of(const struct kube_status *status)

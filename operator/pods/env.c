@@ -22,14 +22,6 @@ static const struct key {
     { ENV_S3_STYLE, "AWS_S3_ADDRESSING_STYLE", true },
 };
 
-/* NULL when absent. */
-static const char *text_at(const cJSON *doc, const char *path)
-{
-    const cJSON *item = json_path(doc, path);
-
-    return cJSON_IsString(item) ? item->valuestring : NULL;
-}
-
 /* The kubelet expands $(NAME) in values and takes $$ for a dollar sign. Caller frees. */
 static char *escape(const char *value)
 {
@@ -94,9 +86,10 @@ static void add_track(cJSON *env, const struct pods_context *context, enum stage
     add_secret(env, ENV_TRACK_TOKEN, context->secret, SECRET_TOKEN, stage == STAGE_CLEAN);
 }
 
+/* None where secret is "". */
 static void add_keys(cJSON *env, const char *prefix, const char *secret, bool optional)
 {
-    for (size_t i = 0; secret && i < sizeof(keys) / sizeof(keys[0]); i++) {
+    for (size_t i = 0; secret[0] && i < sizeof(keys) / sizeof(keys[0]); i++) {
         AUTO_FREE char *name = xasprintf("%s%s", prefix, keys[i].env);
 
         add_secret(env, name, secret, keys[i].key, optional || keys[i].optional);
@@ -107,14 +100,14 @@ static void add_keys(cJSON *env, const char *prefix, const char *secret, bool op
  * output's keys where it has none of its own. */
 static void add_stores(cJSON *env, const cJSON *job, enum stage stage)
 {
-    const char *output = text_at(job, "spec.output.secretName");
-    const char *work = text_at(job, "spec.work.secretName");
+    const char *output = json_text(job, "spec.output.secretName");
+    const char *work = json_text(job, "spec.work.secretName");
 
     if (stage != STAGE_CLEAN)
-        add_keys(env, ENV_SOURCE_PREFIX, text_at(job, "spec.source.secretName"), false);
+        add_keys(env, ENV_SOURCE_PREFIX, json_text(job, "spec.source.secretName"), false);
     if (stage != STAGE_CONVERT)
         add_keys(env, ENV_OUTPUT_PREFIX, output, stage == STAGE_CLEAN);
-    add_keys(env, ENV_WORK_PREFIX, work ? work : output, false);
+    add_keys(env, ENV_WORK_PREFIX, work[0] ? work : output, false);
 }
 
 /* curl reads http_proxy in small letters only. */
@@ -143,11 +136,9 @@ cJSON *env_build(const struct pods_context *context, const struct attempt_id *id
 {
     cJSON *env = cJSON_CreateArray();
     AUTO_FREE char *spec = json_print(cJSON_GetObjectItemCaseSensitive(context->job, "spec"));
-    const char *name = text_at(context->job, "metadata.name");
-    const char *uid = text_at(context->job, "metadata.uid");
 
-    add(env, ENV_JOB_NAME, name ? name : "");
-    add(env, ENV_JOB_UID, uid ? uid : "");
+    add(env, ENV_JOB_NAME, json_text(context->job, "metadata.name"));
+    add(env, ENV_JOB_UID, json_text(context->job, "metadata.uid"));
     add(env, ENV_SPEC, spec);
     add_u32(env, ENV_INDEX, id->index);
     add_u32(env, ENV_EPOCH, id->epoch);

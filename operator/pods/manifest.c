@@ -25,13 +25,6 @@ static void add_u32(cJSON *object, const char *key, uint32_t value)
     json_add_str(object, key, text);
 }
 
-static const char *text_at(const cJSON *doc, const char *path)
-{
-    const cJSON *item = json_path(doc, path);
-
-    return cJSON_IsString(item) ? item->valuestring : "";
-}
-
 /* Label values end at 63 bytes, in a letter or digit. */
 static void label_add(cJSON *labels, const char *key, const char *value)
 {
@@ -50,9 +43,9 @@ static cJSON *labels_build(const cJSON *job, const struct attempt_id *id)
 
     json_add_str(labels, "app.kubernetes.io/name", "stereojob");
     json_add_str(labels, "app.kubernetes.io/component", "worker");
-    json_add_str(labels, "app.kubernetes.io/managed-by", "stereo-operator");
-    label_add(labels, LABEL_JOB, text_at(job, "metadata.name"));
-    json_add_str(labels, LABEL_UID, text_at(job, "metadata.uid"));
+    json_add_str(labels, LABEL_MANAGED, MANAGED_BY);
+    label_add(labels, LABEL_JOB, json_text(job, "metadata.name"));
+    json_add_str(labels, LABEL_UID, json_text(job, "metadata.uid"));
     json_add_str(labels, LABEL_STAGE, stage_name(id->stage));
     add_u32(labels, LABEL_INDEX, id->index);
     return labels;
@@ -76,10 +69,10 @@ static cJSON *owner_build(const cJSON *job)
 {
     cJSON *owner = cJSON_CreateObject();
 
-    json_add_str(owner, "apiVersion", text_at(job, "apiVersion"));
-    json_add_str(owner, "kind", text_at(job, "kind"));
-    json_add_str(owner, "name", text_at(job, "metadata.name"));
-    json_add_str(owner, "uid", text_at(job, "metadata.uid"));
+    json_add_str(owner, "apiVersion", json_text(job, "apiVersion"));
+    json_add_str(owner, "kind", json_text(job, "kind"));
+    json_add_str(owner, "name", json_text(job, "metadata.name"));
+    json_add_str(owner, "uid", json_text(job, "metadata.uid"));
     json_add_bool(owner, "controller", true);
     json_add_bool(owner, "blockOwnerDeletion", true);
     return owner;
@@ -91,7 +84,7 @@ static cJSON *metadata_build(const cJSON *job, const struct action *action)
     const cJSON *space = json_path(job, "metadata.namespace");
     char name[NAME_POD_SIZE];
 
-    name_pod(name, text_at(job, "metadata.name"), text_at(job, "metadata.uid"), &action->id);
+    name_pod(name, json_text(job, "metadata.name"), json_text(job, "metadata.uid"), &action->id);
     json_add_str(metadata, "name", name);
     if (cJSON_IsString(space))
         json_add_str(metadata, "namespace", space->valuestring);
@@ -181,7 +174,7 @@ static bool tolerates(const cJSON *tolerations, const char *key)
 
     cJSON_ArrayForEach(item, tolerations)
     {
-        const char *effect = text_at(item, "effect"), *its = text_at(item, "key");
+        const char *effect = json_text(item, "effect"), *its = json_text(item, "key");
 
         if ((strcmp(its, key) == 0 || !its[0]) && (!effect[0] || strcmp(effect, "NoExecute") == 0))
             return true;

@@ -41,16 +41,9 @@ static const char *const image_reasons[] = {
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
-static const char *text_at(const cJSON *doc, const char *path)
-{
-    const cJSON *item = json_path(doc, path);
-
-    return cJSON_IsString(item) ? item->valuestring : "";
-}
-
 static int64_t time_at(const cJSON *doc, const char *path)
 {
-    const char *text = text_at(doc, path);
+    const char *text = json_text(doc, path);
     int64_t ms = text[0] ? clock_parse(text) : -1;
 
     return ms < 0 ? 0 : ms;
@@ -108,8 +101,8 @@ static const cJSON *condition_find(const cJSON *pod, const char *type, const cha
 
     cJSON_ArrayForEach(item, json_path(pod, "status.conditions"))
     {
-        if (strcmp(text_at(item, "type"), type) == 0 &&
-            strcmp(text_at(item, "status"), status) == 0)
+        if (strcmp(json_text(item, "type"), type) == 0 &&
+            strcmp(json_text(item, "status"), status) == 0)
             return item;
     }
     return NULL;
@@ -119,12 +112,11 @@ static const cJSON *condition_find(const cJSON *pod, const char *type, const cha
 static int number_at(uint32_t *out, const cJSON *map, const char *key, const uint32_t *def,
                      struct err *err)
 {
-    const cJSON *item = cJSON_GetObjectItemCaseSensitive(map, key);
-    const char *text = cJSON_IsString(item) ? item->valuestring : "";
+    const char *text = json_member(map, key);
     char *end;
     unsigned long value;
 
-    if (!item && def) {
+    if (def && !json_has(map, key)) {
         *out = *def;
         return 0;
     }
@@ -158,7 +150,7 @@ static int identity_read(struct pod_view *out, const cJSON *pod, struct err *err
 
 static enum pod_phase phase_read(const cJSON *pod)
 {
-    const char *phase = text_at(pod, "status.phase");
+    const char *phase = json_text(pod, "status.phase");
 
     if (strcmp(phase, "Succeeded") == 0)
         return POD_SUCCEEDED;
@@ -193,18 +185,18 @@ static void waiting_read(struct pod_view *out, const cJSON *pod)
     const cJSON *unscheduled = condition_find(pod, "PodScheduled", "False");
     const cJSON *scheduled = condition_find(pod, "PodScheduled", "True");
     const cJSON *state = json_path(pod, "status.containerStatuses[0].state.waiting");
-    const char *reason = text_at(state, "reason"), *message = text_at(state, "message");
+    const char *reason = json_text(state, "reason"), *message = json_text(state, "message");
     int64_t since_ms = scheduled ? time_at(scheduled, "lastTransitionTime") : 0;
 
     if (out->phase != POD_PENDING)
         return;
     /* Seen on an API server: with a finalizer it stays Pending so for ever, without conditions. */
-    if (out->deletion_ms && !text_at(pod, "spec.nodeName")[0]) {
+    if (out->deletion_ms && !json_text(pod, "spec.nodeName")[0]) {
         waiting_set(out, POD_UNSCHEDULABLE, "deleted before it had a node", out->deletion_ms);
         return;
     }
-    if (unscheduled && strcmp(text_at(unscheduled, "reason"), "SchedulingGated") != 0) {
-        waiting_set(out, POD_UNSCHEDULABLE, text_at(unscheduled, "message"),
+    if (unscheduled && strcmp(json_text(unscheduled, "reason"), "SchedulingGated") != 0) {
+        waiting_set(out, POD_UNSCHEDULABLE, json_text(unscheduled, "message"),
                     time_at(unscheduled, "lastTransitionTime"));
         return;
     }
@@ -288,7 +280,7 @@ static void record_read(struct pod_view *out, const cJSON *pod, const char *text
 /* By exit code, or by the message where both agree. */
 static void container_judge(struct pod_view *out, const cJSON *ended)
 {
-    const char *text = text_at(ended, "message");
+    const char *text = json_text(ended, "message");
     const cJSON *exit_item = cJSON_GetObjectItemCaseSensitive(ended, "exitCode");
     int code = cJSON_IsNumber(exit_item) ? exit_item->valueint : -1;
     enum attempt_class said;
@@ -331,17 +323,17 @@ static const char *overrule(enum attempt_class *cls, const cJSON *pod, const cJS
 
     if (disrupted) {
         *cls = CLASS_INTERRUPTED;
-        return text_at(disrupted, "message");
+        return json_text(disrupted, "message");
     }
-    reason = reason_find(pod_reasons, COUNT(pod_reasons), text_at(pod, "status.reason"));
+    reason = reason_find(pod_reasons, COUNT(pod_reasons), json_text(pod, "status.reason"));
     if (reason) {
         *cls = reason->cls;
-        return text_at(pod, "status.message");
+        return json_text(pod, "status.message");
     }
-    reason = reason_find(container_reasons, COUNT(container_reasons), text_at(ended, "reason"));
+    reason = reason_find(container_reasons, COUNT(container_reasons), json_text(ended, "reason"));
     if (reason) {
         *cls = reason->cls;
-        return text_at(ended, "message");
+        return json_text(ended, "message");
     }
     return NULL;
 }
@@ -357,12 +349,12 @@ static bool is_deleted_kill(const struct pod_view *view, const cJSON *ended)
 
 static void failure_judge(struct pod_view *out, const cJSON *pod, const cJSON *ended)
 {
-    const char *reason = text_at(pod, "status.reason");
+    const char *reason = json_text(pod, "status.reason");
     const char *words = overrule(&out->cls, pod, ended);
 
     if (words) {
         if (!words[0])
-            words = reason[0] ? reason : text_at(ended, "reason");
+            words = reason[0] ? reason : json_text(ended, "reason");
         words_set(out->message, sizeof(out->message), words);
         return;
     }
@@ -377,13 +369,13 @@ static void failure_judge(struct pod_view *out, const cJSON *pod, const cJSON *e
     }
     out->cls = CLASS_INTERNAL;
     (void)snprintf(out->message, sizeof(out->message), "the pod failed: %.60s: %.120s",
-                   reason[0] ? reason : "no reason given", text_at(pod, "status.message"));
+                   reason[0] ? reason : "no reason given", json_text(pod, "status.message"));
 }
 
 /* Its hostname label has the same value, unless the name is too long for one. */
 static void node_read(struct pod_view *out, const cJSON *pod)
 {
-    const char *name = text_at(pod, "spec.nodeName");
+    const char *name = json_text(pod, "spec.nodeName");
 
     if (strlen(name) < sizeof(out->node))
         (void)snprintf(out->node, sizeof(out->node), "%s", name);
@@ -398,7 +390,7 @@ int pods_view(struct pod_view *out, const cJSON *pod, const char *token_hex, str
     if (json_str(view.name, sizeof(view.name), json_path(pod, "metadata"), "name", err) < 0 ||
         identity_read(&view, pod, err) < 0) {
         err->code = ERR_INTERNAL;
-        return err_wrap(err, "pod %s", text_at(pod, "metadata.name"));
+        return err_wrap(err, "pod %s", json_text(pod, "metadata.name"));
     }
     view.phase = phase_read(pod);
     view.has_finalizer = has_finalizer(pod);
@@ -412,7 +404,7 @@ int pods_view(struct pod_view *out, const cJSON *pod, const char *token_hex, str
     }
     failed = view.phase == POD_FAILED;
     if (failed || view.phase == POD_SUCCEEDED)
-        record_read(&view, pod, text_at(ended, "message"), token_hex);
+        record_read(&view, pod, json_text(ended, "message"), token_hex);
     if (failed)
         failure_judge(&view, pod, ended);
     *out = view;

@@ -17,13 +17,6 @@ struct claims {
     size_t count;
 };
 
-static const char *text_at(const cJSON *doc, const char *path)
-{
-    const cJSON *item = json_path(doc, path);
-
-    return cJSON_IsString(item) ? item->valuestring : "";
-}
-
 static void claim_add(struct claims *claims, const char *uri, bool is_written)
 {
     static const char scheme[] = "pvc://";
@@ -51,12 +44,12 @@ static void claims_collect(struct claims *claims, const struct pods_context *con
     if (!context->cluster)
         return;
     if (stage != STAGE_CLEAN) {
-        claim_add(claims, text_at(context->job, "spec.source.uri"), false);
-        claim_add(claims, text_at(context->job, "spec.depth.uri"), false);
+        claim_add(claims, json_text(context->job, "spec.source.uri"), false);
+        claim_add(claims, json_text(context->job, "spec.depth.uri"), false);
     }
     claim_add(claims, context->work_uri, true);
     if (stage != STAGE_CONVERT)
-        claim_add(claims, text_at(context->job, "spec.output.uri"), true);
+        claim_add(claims, json_text(context->job, "spec.output.uri"), true);
 }
 
 static cJSON *named(const char *name)

@@ -7,13 +7,6 @@
 
 #define FOLDER ".stereojob"
 
-static const char *text_at(const cJSON *doc, const char *path)
-{
-    const cJSON *item = json_path(doc, path);
-
-    return cJSON_IsString(item) ? item->valuestring : NULL;
-}
-
 /* Behind the bucket or the claim; NULL when it is neither. */
 static const char *path_of(const char *uri)
 {
@@ -32,17 +25,16 @@ static const char *path_of(const char *uri)
 
 int pods_work_uri(char **out, const cJSON *job, struct err *err)
 {
-    const char *uid = text_at(job, "metadata.uid"), *work = text_at(job, "spec.work.uri");
-    const char *base = work ? work : text_at(job, "spec.output.uri"), *path;
+    const char *uid = json_text(job, "metadata.uid"), *work = json_text(job, "spec.work.uri");
+    const char *field = work[0] ? "spec.work.uri" : "spec.output.uri";
+    const char *base = json_text(job, field), *path = path_of(base);
     size_t len;
 
-    if (!uid || !uid[0])
+    if (!uid[0])
         return err_set(err, ERR_CONFIG, "metadata.uid: is missing");
-    path = base ? path_of(base) : NULL;
     if (!path)
-        return err_set(err, ERR_CONFIG, "%s: must be s3://bucket/key or pvc://claim/path",
-                       work ? "spec.work.uri" : "spec.output.uri");
-    if (work) {
+        return err_set(err, ERR_CONFIG, "%s: must be s3://bucket/key or pvc://claim/path", field);
+    if (work[0]) {
         len = strlen(base);
         while (base + len > path && base[len - 1] == '/')
             len--;

@@ -51,13 +51,6 @@ static void pass_free(struct pass *pass)
     free(pass);
 }
 
-static const char *text_at(const cJSON *doc, const char *path)
-{
-    const cJSON *item = json_path(doc, path);
-
-    return cJSON_IsString(item) ? item->valuestring : "";
-}
-
 static const char *annotation(const cJSON *job, const char *key)
 {
     const cJSON *item =
@@ -178,7 +171,7 @@ static void choose(struct pass *pass, int64_t now_ms)
 {
     const struct observed seen = {
         .now_ms = now_ms,
-        .uid = text_at(pass->job, "metadata.uid"),
+        .uid = json_text(pass->job, "metadata.uid"),
         .deleted = is_deleted(pass),
         .retry = annotation(pass->job, ANNOTATION_RETRY),
         .discard = annotation(pass->job, ANNOTATION_DISCARD) != NULL,
@@ -482,7 +475,7 @@ static bool is_unobserved(const struct pass *pass)
 static bool is_progress_due(struct pass *pass)
 {
     uint32_t every_ms = pass->opts->progress_every_ms;
-    int64_t written_ms = clock_parse(text_at(pass->job, "status.progressTime"));
+    int64_t written_ms = clock_parse(json_text(pass->job, "status.progressTime"));
     int64_t due_ms = written_ms + every_ms;
 
     if (!every_ms || pass->decision.status.phase != PHASE_CONVERTING)

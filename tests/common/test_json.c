@@ -276,6 +276,22 @@ static void paths_lead_to_values(void **state)
     assert_null(json_path(NULL, "a"));
 }
 
+static void texts_are_never_null(void **state)
+{
+    AUTO(cJSON) cJSON *doc = NULL;
+    const char *text = "{\"a\": {\"b\": \"x\", \"n\": 1}, \"l.d\": \"y\"}";
+    struct err err;
+
+    (void)state;
+    CHECK_OK(json_parse(&doc, text, strlen(text), &err), err);
+    assert_string_equal(json_text(doc, "a.b"), "x");
+    assert_string_equal(json_text(doc, "a.n"), ""); /* no string */
+    assert_string_equal(json_text(doc, "a.none.c"), "");
+    assert_string_equal(json_text(doc, "l.d"), "");
+    assert_string_equal(json_member(doc, "l.d"), "y"); /* a key, not a path */
+    assert_string_equal(json_member(NULL, "l.d"), "");
+}
+
 static void path_set_makes_and_replaces(void **state)
 {
     AUTO(cJSON) cJSON *doc = parse("{\"a\":1,\"b\":{\"keep\":true}}");
@@ -408,6 +424,7 @@ int main(void)
         cmocka_unit_test(small_numbers_have_bounds),
         cmocka_unit_test(other_types_are_read),
         cmocka_unit_test(paths_lead_to_values),
+        cmocka_unit_test(texts_are_never_null),
         cmocka_unit_test(path_set_makes_and_replaces),
         cmocka_unit_test(i64_survives_the_round_trip),
         cmocka_unit_test(numbers_print_exactly_and_shortly),

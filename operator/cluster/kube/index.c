@@ -20,20 +20,6 @@ struct place {
 
 static const struct names none;
 
-static const char *label(const cJSON *pod, const char *key)
-{
-    const cJSON *item = cJSON_GetObjectItemCaseSensitive(json_path(pod, "metadata.labels"), key);
-
-    return cJSON_IsString(item) ? item->valuestring : "";
-}
-
-static const char *text_at(const cJSON *pod, const char *path)
-{
-    const cJSON *item = json_path(pod, path);
-
-    return cJSON_IsString(item) ? item->valuestring : "";
-}
-
 static struct place place_of(const char *space, const char *uid)
 {
     struct place place;
@@ -44,7 +30,7 @@ static struct place place_of(const char *space, const char *uid)
 
 const char *pod_index_uid(const cJSON *pod)
 {
-    return label(pod, LABEL_UID);
+    return json_member(json_path(pod, "metadata.labels"), LABEL_UID);
 }
 
 struct pod_index *pod_index_new(void)
@@ -75,7 +61,8 @@ void pod_index_free(struct pod_index *index)
 
 static struct map *map_of(struct pod_index *index, const cJSON *pod)
 {
-    bool cleans = strcmp(label(pod, LABEL_STAGE), stage_name(STAGE_CLEAN)) == 0;
+    const cJSON *labels = json_path(pod, "metadata.labels");
+    bool cleans = strcmp(json_member(labels, LABEL_STAGE), stage_name(STAGE_CLEAN)) == 0;
 
     return cleans ? &index->cleaners : &index->pods;
 }
@@ -84,7 +71,7 @@ void pod_index_add(struct pod_index *index, const cJSON *pod)
 {
     struct map *map = map_of(index, pod);
     const char *uid = pod_index_uid(pod);
-    struct place place = place_of(text_at(pod, "metadata.namespace"), uid);
+    struct place place = place_of(json_text(pod, "metadata.namespace"), uid);
     struct names *set;
 
     if (!uid[0])
@@ -94,18 +81,18 @@ void pod_index_add(struct pod_index *index, const cJSON *pod)
         set = xcalloc(1, sizeof(*set));
         map_put(map, place.text, set);
     }
-    names_add(set, text_at(pod, "metadata.name"));
+    names_add(set, json_text(pod, "metadata.name"));
 }
 
 void pod_index_remove(struct pod_index *index, const cJSON *pod)
 {
     struct map *map = map_of(index, pod);
-    struct place place = place_of(text_at(pod, "metadata.namespace"), pod_index_uid(pod));
+    struct place place = place_of(json_text(pod, "metadata.namespace"), pod_index_uid(pod));
     struct names *set = map_get(map, place.text);
 
     if (!set)
         return;
-    names_remove(set, text_at(pod, "metadata.name"));
+    names_remove(set, json_text(pod, "metadata.name"));
     if (set->count == 0)
         set_free(NULL, NULL, map_remove(map, place.text));
 }

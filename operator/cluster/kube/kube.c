@@ -7,9 +7,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define LABEL_MANAGED "app.kubernetes.io/managed-by"
-#define MANAGED_BY    "stereo-operator"
-
 const struct kube_resource cluster_kube_jobs = { "stereojob.io", "v1", "stereojobs", "StereoJob" };
 const struct kube_resource cluster_kube_pods = { "", "v1", "pods", "Pod" };
 
@@ -32,18 +29,12 @@ struct write {
     struct err held; /* why it is read again, told afterwards */
     bool absent_ok;  /* 404 is a yes */
     bool is_create;
+    bool is_tested; /* a JSON patch with tests of ours: one that does not hold is 422 */
 };
 
 static struct cluster_kube *of(struct cluster *cluster)
 {
     return (struct cluster_kube *)cluster;
-}
-
-static const char *text_at(const cJSON *doc, const char *path)
-{
-    const cJSON *item = json_path(doc, path);
-
-    return cJSON_IsString(item) ? item->valuestring : "";
 }
 
 static struct write *write_new(struct cluster_kube *cluster, const char *what, const char *object,
@@ -69,25 +60,22 @@ static void write_end(struct write *write, int rc, const struct err *err)
     reply.call(reply.ctx, rc, err);
 }
 
-static const char *label_at(const cJSON *doc, const char *key)
+static const char *label(const cJSON *doc, const char *key)
 {
-    const cJSON *labels = json_path(doc, "metadata.labels");
-    const cJSON *item = cJSON_GetObjectItemCaseSensitive(labels, key);
-
-    return cJSON_IsString(item) ? item->valuestring : "";
+    return json_member(json_path(doc, "metadata.labels"), key);
 }
 
 /* Whether the watch would show it: what it does not show would stay in the cache for ever. */
 static bool is_watched(const struct write *write, const cJSON *doc)
 {
     return write->resource != &cluster_kube_pods ||
-           strcmp(label_at(doc, LABEL_MANAGED), MANAGED_BY) == 0;
+           strcmp(label(doc, LABEL_MANAGED), MANAGED_BY) == 0;
 }
 
 /* An answer may be a Status ("Success") where the object is gone already. */
 static void cache_put(const struct write *write, const cJSON *doc)
 {
-    if (strcmp(text_at(doc, "kind"), write->resource->kind) == 0 && is_watched(write, doc))
+    if (strcmp(json_text(doc, "kind"), write->resource->kind) == 0 && is_watched(write, doc))
         kube_reflector_put(write->cache, doc);
 }
 
@@ -98,8 +86,7 @@ static void taken_judge(struct write *write, const struct kube_status *status, c
     if (status->code == 404)
         write->held.code = ERR_DEPENDENCY;
     else if (status->code / 100 == 2 &&
-             (!is_watched(write, doc) ||
-              strcmp(label_at(doc, LABEL_UID), write->cluster->uid) != 0))
+             (!is_watched(write, doc) || strcmp(label(doc, LABEL_UID), write->cluster->uid) != 0))
         (void)err_set(&write->held, ERR_CONFIG, "%s: the name %s is taken by a pod of others",
                       write->what, write->object);
 }
@@ -143,11 +130,9 @@ static void write_done(void *ctx, const struct kube_status *status, const cJSON 
         return;
     }
     (void)kube_status_err(&write->held, status, write->what);
-    if (status->code == 403 && (strcmp(status->cause, "NamespaceTerminating") == 0 ||
-                                strstr(status->message, "is being terminated")))
+    if (status->code == 403 && kube_status_is_ending(status))
         write->cluster->ending = true;
-    /* A test of ours in a JSON patch that does not hold is 422. */
-    if (status->code == 422 && strcmp(write->what, "release pod") == 0)
+    if (status->code == 422 && write->is_tested)
         write->held.code = ERR_CONFLICT;
     if (write->held.code == ERR_CONFLICT) {
         read_live(write);
@@ -180,7 +165,7 @@ static const cJSON *op_job(struct cluster *base)
     const struct cluster_kube *cluster = of(base);
     const cJSON *job = kube_reflector_get(cluster->api.jobs, cluster->space, cluster->name);
 
-    return job && strcmp(text_at(job, "metadata.uid"), cluster->uid) == 0 ? job : NULL;
+    return job && strcmp(json_text(job, "metadata.uid"), cluster->uid) == 0 ? job : NULL;
 }
 
 static const cJSON *pod_get(const struct cluster_kube *cluster, const char *name)
@@ -233,7 +218,7 @@ static const cJSON *op_pod(struct cluster *base, const char *name)
 static void op_create_pod(struct cluster *base, const cJSON *manifest, struct cluster_reply reply)
 {
     struct write *write =
-        write_new(of(base), "create pod", text_at(manifest, "metadata.name"), reply);
+        write_new(of(base), "create pod", json_text(manifest, "metadata.name"), reply);
 
     write->is_create = true;
     write_send(write, "POST", NULL, KUBE_PATCH_NONE, manifest);
@@ -259,7 +244,7 @@ static void op_annotate_pod(struct cluster *base, const char *name, const char *
         reply_now(reply);
         return;
     }
-    json_add_str(metadata, "uid", text_at(pod, "metadata.uid"));
+    json_add_str(metadata, "uid", json_text(pod, "metadata.uid"));
     json_add_str(cJSON_AddObjectToObject(metadata, "annotations"), key, value);
     write = write_new(cluster, "annotate pod", name, reply);
     write->absent_ok = true;
@@ -270,18 +255,14 @@ static void op_delete_pod(struct cluster *base, const char *name, struct cluster
 {
     struct cluster_kube *cluster = of(base);
     const cJSON *pod = pod_get(cluster, name);
-    AUTO(cJSON) cJSON *body = cJSON_CreateObject();
+    AUTO(cJSON) cJSON *body = NULL;
     struct write *write;
 
     if (!pod || json_path(pod, "metadata.deletionTimestamp")) {
         reply_now(reply);
         return;
     }
-    json_add_str(body, "apiVersion", "v1");
-    json_add_str(body, "kind", "DeleteOptions");
-    json_add_str(body, "propagationPolicy", "Background");
-    json_add_str(cJSON_AddObjectToObject(body, "preconditions"), "uid",
-                 text_at(pod, "metadata.uid"));
+    body = kube_delete_options(json_text(pod, "metadata.uid"));
     write = write_new(cluster, "delete pod", name, reply);
     write->absent_ok = true;
     write_send(write, "DELETE", NULL, KUBE_PATCH_NONE, body);
@@ -327,10 +308,11 @@ static void op_release_pod(struct cluster *base, const char *name, struct cluste
         return;
     }
     (void)snprintf(path, sizeof(path), "/metadata/finalizers/%d", at);
-    patch_add(patch, "test", "/metadata/uid", text_at(pod, "metadata.uid"));
+    patch_add(patch, "test", "/metadata/uid", json_text(pod, "metadata.uid"));
     patch_add(patch, "test", path, NAME_FINALIZER);
     patch_add(patch, "remove", path, NULL);
     write = write_new(cluster, "release pod", name, reply);
+    write->is_tested = true;
     write->absent_ok = true;
     write_send(write, "PATCH", NULL, KUBE_PATCH_JSON, patch);
 }
@@ -356,7 +338,7 @@ static void op_write_status(struct cluster *base, const cJSON *status, struct cl
     json_add_str(metadata, "name", cluster->name);
     json_add_str(metadata, "namespace", cluster->space);
     json_add_str(metadata, "uid", cluster->uid);
-    json_add_str(metadata, "resourceVersion", text_at(job, "metadata.resourceVersion"));
+    json_add_str(metadata, "resourceVersion", json_text(job, "metadata.resourceVersion"));
     cJSON_AddItemReferenceToObject(body, "status", (cJSON *)status);
     write = write_new(cluster, "write status", cluster->name, reply);
     write->cache = cluster->api.jobs;

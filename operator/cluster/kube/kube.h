@@ -8,6 +8,7 @@
 #ifndef OPERATOR_CLUSTER_KUBE_H
 #define OPERATOR_CLUSTER_KUBE_H
 
+#include "common/contract/names.h"
 #include "operator/cluster/cluster.h"
 #include "operator/cluster/kube/index.h"
 #include "operator/kube/reflector.h"
@@ -23,7 +24,7 @@ struct cluster_kube_api {
 
 extern const struct kube_resource cluster_kube_jobs; /* stereojobs of stereojob.io/v1 */
 extern const struct kube_resource cluster_kube_pods;
-#define CLUSTER_KUBE_SELECTOR "app.kubernetes.io/managed-by=stereo-operator"
+#define CLUSTER_KUBE_SELECTOR LABEL_MANAGED "=" MANAGED_BY
 
 /* space, name and uid are copied. A job of the same name and another uid is another cluster: this
  * one's job is gone then. */

@@ -10,13 +10,6 @@
 
 enum { GRACE_DEFAULT_S = 30 };
 
-static const char *text_at(const cJSON *doc, const char *path)
-{
-    const cJSON *item = json_path(doc, path);
-
-    return cJSON_IsString(item) ? item->valuestring : "";
-}
-
 static void set_text(cJSON *object, const char *key, const char *value)
 {
     cJSON_DeleteItemFromObjectCaseSensitive(object, key);
@@ -46,8 +39,8 @@ static cJSON *state_reset(cJSON *pod)
     cJSON *container = cJSON_CreateObject();
     cJSON *state;
 
-    json_add_str(container, "name", text_at(pod, "spec.containers[0].name"));
-    json_add_str(container, "image", text_at(pod, "spec.containers[0].image"));
+    json_add_str(container, "name", json_text(pod, "spec.containers[0].name"));
+    json_add_str(container, "image", json_text(pod, "spec.containers[0].image"));
     json_add_i64(container, "restartCount", 0);
     state = cJSON_AddObjectToObject(container, "state");
     cJSON_AddItemToArray(list, container);
@@ -58,12 +51,12 @@ static cJSON *state_reset(cJSON *pod)
 
 static bool has_phase(const cJSON *pod, const char *phase)
 {
-    return strcmp(text_at(pod, "status.phase"), phase) == 0;
+    return strcmp(json_text(pod, "status.phase"), phase) == 0;
 }
 
 const char *local_pod_name(const cJSON *pod)
 {
-    return text_at(pod, "metadata.name");
+    return json_text(pod, "metadata.name");
 }
 
 bool local_pod_is_over(const cJSON *pod)
@@ -133,7 +126,7 @@ void local_pod_run(cJSON *pod, int64_t now_ms)
 
 void local_pod_end(cJSON *pod, const struct local_pod_end *end, int64_t now_ms)
 {
-    AUTO_FREE char *started = xstrdup(text_at(pod, "status.startTime"));
+    AUTO_FREE char *started = xstrdup(json_text(pod, "status.startTime"));
     cJSON *ended = cJSON_AddObjectToObject(state_reset(pod), "terminated");
     cJSON *status = object_at(pod, "status");
     bool good = end->exit_code == 0 && !end->pod_reason;

@@ -12,13 +12,6 @@
 
 #define STORE_MAX (64u << 20)
 
-static const char *text_at(const cJSON *doc, const char *path)
-{
-    const cJSON *item = json_path(doc, path);
-
-    return cJSON_IsString(item) ? item->valuestring : "";
-}
-
 static cJSON *object_at(cJSON *object, const char *key)
 {
     cJSON *item = cJSON_GetObjectItemCaseSensitive(object, key);
@@ -53,7 +46,7 @@ static int read_parts(struct local_store *store, const char *text, size_t len, s
         return -1;
     if (json_array(&list, store->job, "pods", 0, INT32_MAX, err) < 0)
         return -1;
-    if (strlen(text_at(store->job, "metadata.uid")) != 36)
+    if (strlen(json_text(store->job, "metadata.uid")) != 36)
         return err_set(err, ERR_CONFIG, "metadata.uid: is missing");
     cJSON_ArrayForEach(pod, list)
     {
@@ -69,10 +62,9 @@ static int read_parts(struct local_store *store, const char *text, size_t len, s
 static int check_build(const cJSON *job, const char *build, const char *work_dir, struct err *err)
 {
     const cJSON *notes = json_path(job, "metadata.annotations");
-    const cJSON *item = cJSON_GetObjectItemCaseSensitive(notes, LOCAL_ANNOTATION_BUILD);
-    const char *was = cJSON_IsString(item) ? item->valuestring : "";
+    const char *was = json_member(notes, LOCAL_ANNOTATION_BUILD);
 
-    if (strcmp(was, build) == 0 || strcmp(text_at(job, "status.phase"), "Completed") == 0)
+    if (strcmp(was, build) == 0 || strcmp(json_text(job, "status.phase"), "Completed") == 0)
         return 0;
     return err_set(err, ERR_CONFIG,
                    "%s was begun by build %s, this is build %s: go on with that one, use another "

@@ -17,13 +17,6 @@ static struct attempt_id convert(uint32_t index)
     return (struct attempt_id){ .stage = STAGE_CONVERT, .index = index };
 }
 
-static const char *text_at(const cJSON *doc, const char *path)
-{
-    const cJSON *item = json_path(doc, path);
-
-    return cJSON_IsString(item) ? item->valuestring : "";
-}
-
 static void one_folder_has_one_owner(void **state)
 {
     struct world world, other;
@@ -203,7 +196,7 @@ static void what_could_not_be_stored_did_not_happen(void **state)
     assert_int_equal(json_path(cluster->ops->job(cluster), "spec.parallelism")->valueint, 2);
     world_create(&world, &id, NULL, name);
     assert_int_equal(cluster_local_step(world.local, clock_unix_ms(), &next_ms, &err), -1);
-    assert_string_equal(text_at(world_pod(&world, name), "status.phase"), "Pending");
+    assert_string_equal(json_text(world_pod(&world, name), "status.phase"), "Pending");
     CHECK_OK(file_remove_tree(path, &err), err);
     world_until(&world, name, "Running"); /* and is done once it can */
     world_clear(&world);

@@ -27,13 +27,6 @@ static cJSON *with_number(const char *path, double value)
     return change;
 }
 
-static const char *text_at(const cJSON *doc, const char *path)
-{
-    const cJSON *item = json_path(doc, path);
-
-    return cJSON_IsString(item) ? item->valuestring : "";
-}
-
 static void pods_end_as_kubernetes_would_say(void **state)
 {
     static const struct row {
@@ -75,9 +68,9 @@ static void pods_end_as_kubernetes_would_say(void **state)
         signal = json_path(ended, "signal");
         CHECK_INT(row, json_path(ended, "exitCode")->valueint, rows[i].exit_code);
         CHECK_INT(row, signal ? signal->valueint : 0, rows[i].signal);
-        CHECK_STR(row, text_at(ended, "reason"), rows[i].reason);
-        assert_true(clock_parse(text_at(ended, "startedAt")) > 0);
-        assert_true(clock_parse(text_at(ended, "finishedAt")) > 0);
+        CHECK_STR(row, json_text(ended, "reason"), rows[i].reason);
+        assert_true(clock_parse(json_text(ended, "startedAt")) > 0);
+        assert_true(clock_parse(json_text(ended, "finishedAt")) > 0);
         world_view(&world, name, &view);
         if (rows[i].cls == CLASS_DONE) {
             CHECK_INT(row, view.has_record, true);
@@ -169,7 +162,7 @@ static void a_pod_over_its_deadline_fails_with_that_reason(void **state)
     world_open(&world);
     world_create(&world, &id, with_number("spec.activeDeadlineSeconds", 1), name);
     world_until(&world, name, "Failed");
-    assert_string_equal(text_at(world_pod(&world, name), "status.reason"), "DeadlineExceeded");
+    assert_string_equal(json_text(world_pod(&world, name), "status.reason"), "DeadlineExceeded");
     world_view(&world, name, &view);
     assert_int_equal(view.cls, CLASS_STALLED);
     world_clear(&world);
@@ -430,13 +423,13 @@ static void when_the_owner_is_killed_its_children_die_and_the_next_one_knows(voi
     world_open(&world);
     assert_string_equal(cluster_local_uid(world.local), uid);
     cluster = cluster_local_base(world.local);
-    assert_string_equal(text_at(cluster->ops->job(cluster), "status.phase"), "Converting");
+    assert_string_equal(json_text(cluster->ops->job(cluster), "status.phase"), "Converting");
     cJSON_ArrayForEach(pod, cluster->ops->pods(cluster))
     {
-        world_view(&world, text_at(pod, "metadata.name"), &view);
+        world_view(&world, json_text(pod, "metadata.name"), &view);
         done += view.phase == POD_SUCCEEDED && view.has_record;
         lost += view.phase == POD_FAILED && view.cls == CLASS_INTERRUPTED &&
-                strcmp(text_at(pod, "status.reason"), "NodeLost") == 0;
+                strcmp(json_text(pod, "status.reason"), "NodeLost") == 0;
     }
     assert_int_equal(done, 1);
     assert_int_equal(lost, 2);

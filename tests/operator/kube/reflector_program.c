@@ -29,19 +29,13 @@ struct program {
     char space[65536];
 };
 
-static const char *text_at(const cJSON *object, const char *key)
-{
-    const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, key);
-
-    return cJSON_IsString(item) ? item->valuestring : "";
-}
-
 static void say_object(const char *word, const cJSON *object)
 {
     const cJSON *metadata = cJSON_GetObjectItemCaseSensitive(object, "metadata");
 
-    printf("%s %s/%s %s %s\n", word, text_at(metadata, "namespace"), text_at(metadata, "name"),
-           text_at(metadata, "uid"), text_at(metadata, "resourceVersion"));
+    printf("%s %s/%s %s %s\n", word, json_member(metadata, "namespace"),
+           json_member(metadata, "name"), json_member(metadata, "uid"),
+           json_member(metadata, "resourceVersion"));
 }
 
 static void on_changed(void *ctx, enum kube_event event, const cJSON *object)
@@ -86,13 +80,13 @@ static void put(struct program *program, const char *text)
     if (json_parse(&doc, text, strlen(text), &err) < 0)
         exit(2);
     metadata = cJSON_GetObjectItemCaseSensitive(doc, "metadata");
-    lent = kube_reflector_get(program->reflector, text_at(metadata, "namespace"),
-                              text_at(metadata, "name"));
+    lent = kube_reflector_get(program->reflector, json_member(metadata, "namespace"),
+                              json_member(metadata, "name"));
     kube_reflector_put(program->reflector, doc);
     if (lent)
         say_object("BEFORE", lent);
-    lent = kube_reflector_get(program->reflector, text_at(metadata, "namespace"),
-                              text_at(metadata, "name"));
+    lent = kube_reflector_get(program->reflector, json_member(metadata, "namespace"),
+                              json_member(metadata, "name"));
     if (lent)
         say_object("AFTER", lent);
     printf("END\n");
