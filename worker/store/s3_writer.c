@@ -168,7 +168,7 @@ static int send_part(struct s3_writer *writer, struct access *access, uint32_t p
                      struct s3_part *out, struct err *err)
 {
     AUTO_FREE char *data = malloc(len);
-    size_t got;
+    size_t got = 0;
 
     if (!data)
         return err_set(err, ERR_NOMEM, "no memory for a part of %zu bytes", len);
@@ -237,11 +237,18 @@ static void *run(void *ctx)
     return NULL;
 }
 
+/* Deaf: an upload whose name was not heard could not be aborted. */
 static int begin_upload(struct s3_writer *writer, struct err *err)
 {
+    bool deaf = writer->access->deaf;
+    int rc;
+
     if (writer->upload_id[0])
         return 0;
-    return s3_upload_begin(writer->access->s3, writer->key, writer->upload_id, err);
+    writer->access->deaf = true;
+    rc = s3_upload_begin(writer->access->s3, writer->key, writer->upload_id, err);
+    writer->access->deaf = deaf;
+    return rc;
 }
 
 /* Under lock. */
@@ -363,7 +370,7 @@ static int put_whole(struct s3_writer *writer, struct err *err)
 {
     struct s3_condition condition = { .absent = !writer->seen[0],
                                       .etag = writer->seen[0] ? writer->seen : NULL };
-    size_t len = (size_t)writer->base.size, got;
+    size_t len = (size_t)writer->base.size, got = 0;
     AUTO_FREE char *data = xmalloc(len + 1);
     struct err refused;
 
