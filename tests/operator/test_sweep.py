@@ -91,6 +91,7 @@ class SweepTest(unittest.TestCase):
             self.between.fate = fate
         uid = self.world.job(name)["metadata"]["uid"]
         status = self.until("completed", self.completed)["status"]
+        self.why = self.world.why(name)
         film = hashlib.sha256(self.world.s3.get("films", name + ".mp4")).hexdigest()
         self.until("its pods are let go", lambda: not any(
             pod["metadata"].get("finalizers") for pod in self.world.pods()), 30)
@@ -121,7 +122,7 @@ class SweepTest(unittest.TestCase):
         want = self.undisturbed()
         before = type(self).kills
         got = self.run_job(name, fate)
-        self.assertEqual(got, want, self.writes())
+        self.assertEqual(got, want, "%s\n%s" % (self.writes(), self.why))
         return type(self).kills - before
 
     def test_killed_at_every_fourth_write(self):
@@ -180,7 +181,7 @@ class SweepTest(unittest.TestCase):
         timer = threading.Timer(20, self.between.thaw)
         timer.start()
         try:
-            self.assertEqual(self.run_job("silent", fate), want, self.writes())
+            self.assertEqual(self.run_job("silent", fate), want, "%s\n%s" % (self.writes(), self.why))
         finally:
             timer.cancel()
             self.between.thaw()
