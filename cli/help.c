@@ -11,6 +11,7 @@ const struct verb verbs[] = {
     { "convert", "IN [OUT] [options]", "turn a flat film into stereo 3D on this machine",
       verb_convert },
     { "run", "-f job.yaml [options]", "run a StereoJob manifest on this machine", verb_run },
+    { "plan", "IN [OUT] | -f FILE", "say what a job would cost before it is begun", verb_plan },
     { "probe", "IN [--json]", "show what we see in a film and what we would do", verb_probe },
 };
 const unsigned verbs_count = sizeof(verbs) / sizeof(verbs[0]);
@@ -112,6 +113,21 @@ static void help_convert(void)
                  "  stereo convert film.mkv film3d.mkv --codec libx265 --crf 22 --preset slow\n");
 }
 
+static void help_plan(void)
+{
+    (void)printf(
+        "  -f FILE                           A manifest, also one for a cluster\n"
+        "  --speed N                         Frames a second of one worker [measured here]\n"
+        "  --json                            One JSON object on stdout\n"
+        "  and the options of convert, such as --layout, --codec, --segment-seconds\n"
+        "\nSegments, GPU-hours and time. A short segment from the middle of the film is\n"
+        "converted here to know the speed; a worker on another machine has another one.\n"
+        "s3:// is read with your own AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY,\n"
+        "AWS_REGION, AWS_ENDPOINT_URL.\n\n"
+        "  stereo plan film.mkv --layout half-sbs\n"
+        "  kubectl stereo plan -f job.yaml --speed 60\n");
+}
+
 void help_verb(const char *name)
 {
     for (unsigned i = 0; i < verbs_count; i++) {
@@ -121,6 +137,8 @@ void help_verb(const char *name)
                      verbs[i].summary);
         if (verbs[i].run == verb_convert)
             help_convert();
+        else if (verbs[i].run == verb_plan)
+            help_plan();
         else if (verbs[i].run == verb_run)
             options_local_print();
         return;

@@ -53,7 +53,7 @@ static uint32_t cores(void)
 }
 
 /* A worker keeps about four cores busy: encoder threads, decoder, depth and warp. */
-static void parallelism_default(cJSON *job)
+void local_parallelism_default(cJSON *job)
 {
     if (!json_path(job, "spec.parallelism"))
         json_path_set(job, "spec.parallelism",
@@ -374,7 +374,7 @@ static int prepare(struct local_run *run, struct err *err)
     AUTO_FREE char *out = NULL;
     const struct local_run_opts *opts = run->opts;
 
-    parallelism_default(opts->job);
+    local_parallelism_default(opts->job);
     if (spec_parse(&run->spec, opts->job, err) < 0 ||
         uri_to_path(&out, run->spec->output_uri, "spec.output.uri", err) < 0)
         return -1;

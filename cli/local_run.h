@@ -20,6 +20,9 @@ struct local_run_opts {
 /* Prints everything a person needs; answers the exit code. */
 int local_run(const struct local_run_opts *opts);
 
+/* As many workers at a time as fit this machine, where the job does not say. */
+void local_parallelism_default(cJSON *job);
+
 /* What convert and run end in: job, which passed fields_check, gets absolute paths and defaults and
  * is run as options say. Answers the exit code. */
 int local_run_job(cJSON *job, const struct options *options, const char *again);

@@ -42,7 +42,15 @@ static void manifest_check(const cJSON *job, const struct yaml_places *places, c
     fields_report_clear(&report);
 }
 
-void manifest_load(cJSON **job, const char *file, bool local, struct problems *problems)
+bool manifest_is_cluster(const cJSON *job)
+{
+    const char *output = json_text(job, "spec.output.uri");
+
+    return strncmp(output, "s3://", 5) == 0 || strncmp(output, "pvc://", 6) == 0;
+}
+
+void manifest_load(cJSON **job, const char *file, enum manifest_rules rules,
+                   struct problems *problems)
 {
     AUTO(yaml_places) struct yaml_places *places = NULL;
     AUTO_FREE char *text = NULL;
@@ -59,5 +67,7 @@ void manifest_load(cJSON **job, const char *file, bool local, struct problems *p
         problems_add(problems, "%s: %s", file, err.msg);
         return;
     }
-    manifest_check(*job, places, file, local, problems);
+    if (rules == MANIFEST_BY_OUTPUT)
+        rules = manifest_is_cluster(*job) ? MANIFEST_CLUSTER : MANIFEST_LOCAL;
+    manifest_check(*job, places, file, rules == MANIFEST_LOCAL, problems);
 }

@@ -10,8 +10,14 @@
 
 #include <stdbool.h>
 
-/* file "-" is stdin. All that is wrong goes to problems, "FILE: line L, column C: field: why".
- * local: by the rules of one machine, with its notes on stderr. *job is the caller's; set even when
- * it has problems, NULL when it could not be read at all. */
-void manifest_load(cJSON **job, const char *file, bool local, struct problems *problems);
+/* By whose rules: one machine's, with its notes on stderr; a cluster's; or of the two those that
+ * fit the scheme of spec.output.uri. */
+enum manifest_rules { MANIFEST_LOCAL, MANIFEST_CLUSTER, MANIFEST_BY_OUTPUT };
+
+/* Whether an output URI is a cluster's: s3:// or pvc://. */
+bool manifest_is_cluster(const cJSON *job);
+/* file "-" is stdin. All that is wrong goes to problems, "FILE: line L, column C: field: why". *job
+ * is the caller's; set even when it has problems, NULL when it could not be read at all. */
+void manifest_load(cJSON **job, const char *file, enum manifest_rules rules,
+                   struct problems *problems);
 #endif

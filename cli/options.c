@@ -8,7 +8,7 @@
 #include <string.h>
 
 /* Options about this machine; the rest are the field table's. */
-enum local_flag { FLAG_WORK_DIR, FLAG_KEEP_WORK, FLAG_JSON, FLAG_HELP, FLAG_FILE };
+enum local_flag { FLAG_WORK_DIR, FLAG_KEEP_WORK, FLAG_JSON, FLAG_HELP, FLAG_FILE, FLAG_SPEED };
 
 static const struct local_option {
     const char *name;
@@ -17,7 +17,7 @@ static const struct local_option {
 } local_options[] = {
     { "work-dir", FLAG_WORK_DIR, true }, { "keep-work", FLAG_KEEP_WORK, false },
     { "json", FLAG_JSON, false },        { "help", FLAG_HELP, false },
-    { "file", FLAG_FILE, true },
+    { "file", FLAG_FILE, true },         { "speed", FLAG_SPEED, true },
 };
 enum { LOCAL_OPTIONS = sizeof(local_options) / sizeof(local_options[0]) };
 
@@ -66,6 +66,8 @@ static void local_option_apply(struct cursor *cursor, const struct local_option 
         out->work_dir = value;
     else if (option->flag == FLAG_FILE)
         out->manifest = value;
+    else if (option->flag == FLAG_SPEED)
+        out->speed = value;
     else if (option->flag == FLAG_KEEP_WORK)
         out->keep_work = true;
     else if (option->flag == FLAG_JSON)

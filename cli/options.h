@@ -18,6 +18,7 @@ struct options {
     cJSON *job;           /* owned: only what the flags said, under "spec" */
     const char *manifest; /* -f FILE; borrowed from argv, as all strings here */
     const char *work_dir; /* --work-dir, or NULL */
+    const char *speed;    /* --speed N of `plan`, or NULL */
     bool keep_work, json, help;
     const char *args[OPTIONS_MAX_ARGS]; /* what is not an option */
     int arg_count;

@@ -10,6 +10,8 @@ static void arguments_check(const struct options *options, struct problems *prob
 {
     if (!options->manifest)
         problems_add(problems, "-f FILE is missing: stereo run -f job.yaml");
+    if (options->speed)
+        problems_add(problems, "--speed belongs to `stereo plan`");
     for (int i = 0; i < options->arg_count; i++)
         problems_add(problems, "'%s': run takes no arguments but -f FILE", options->args[i]);
 }
@@ -29,7 +31,7 @@ int verb_run(int argc, char **argv)
     } else {
         arguments_check(&options, &problems);
         if (problems.count == 0)
-            manifest_load(&job, options.manifest, true, &problems);
+            manifest_load(&job, options.manifest, MANIFEST_LOCAL, &problems);
         if (problems.count == 0)
             code = local_run_job(job, &options, again);
         problems_print(&problems);

@@ -2,12 +2,14 @@
 #include "cli/worker_program.h"
 
 #include "common/auto.h"
+#include "common/buf.h"
 #include "common/contract/class.h"
 #include "common/mem.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -88,30 +90,60 @@ static int child_wait(pid_t pid, int *exit_code, struct err *err)
     return 0;
 }
 
-int worker_program_build(char **build, const char *path, struct err *err)
+/* All that fd has, up to its end. */
+static int text_read(struct buf *text, int fd, struct err *err)
+{
+    char chunk[4096];
+    ssize_t len;
+
+    for (;;) {
+        len = read(fd, chunk, sizeof(chunk));
+        if (len == 0)
+            return buf_append(text, "", 0, err);
+        if (len < 0 && errno != EINTR)
+            return err_set(err, ERR_INTERNAL, "read: %s", strerror(errno));
+        if (len > 0 && buf_append(text, chunk, (size_t)len, err) < 0)
+            return -1;
+    }
+}
+
+int worker_program_read(char **text, int *exit_code, const char *const *argv, struct err *err)
 {
     AUTO_CLOSE int read_end = -1;
-    char line[256] = "";
-    int ends[2], code = -1;
-    ssize_t len;
+    AUTO_BUF struct buf said;
+    int ends[2], rc;
     pid_t pid;
 
+    buf_init(&said, WORKER_TEXT_MAX);
     if (pipe2(ends, O_CLOEXEC) < 0)
         return err_set(err, ERR_INTERNAL, "pipe: %s", strerror(errno));
     read_end = ends[0];
     pid = fork();
     if (pid == 0) {
         (void)dup2(ends[1], STDOUT_FILENO);
-        execl(path, path, "--version", (char *)NULL);
+        execv(argv[0], (char *const *)argv);
         _exit(127);
     }
     (void)close(ends[1]);
     if (pid < 0)
         return err_set(err, ERR_INTERNAL, "fork: %s", strerror(errno));
-    len = read(read_end, line, sizeof(line) - 1);
-    if (child_wait(pid, &code, err) < 0)
+    rc = text_read(&said, read_end, err);
+    if (rc < 0)
+        (void)kill(pid, SIGKILL);
+    if (child_wait(pid, exit_code, err) < 0 || rc < 0)
         return -1;
-    line[len > 0 ? len : 0] = '\0';
+    *text = xstrndup(said.data ? said.data : "", said.len);
+    return 0;
+}
+
+int worker_program_build(char **build, const char *path, struct err *err)
+{
+    const char *const argv[] = { path, "--version", NULL };
+    AUTO_FREE char *line = NULL;
+    int code;
+
+    if (worker_program_read(&line, &code, argv, err) < 0)
+        return -1;
     line[strcspn(line, "\n")] = '\0';
     if (code != 0 || !line[0])
         return err_set(err, ERR_CONFIG, "%s --version ended with %d", path, code);

@@ -10,6 +10,10 @@
 
 /* Caller frees *path. ERR_CONFIG: not found; tells where it looked. */
 int worker_program_find(char **path, struct err *err);
+/* What argv[0], a path, prints to its standard output, at most WORKER_TEXT_MAX bytes, and how it
+ * ended (128 + signal is told as 70); its standard error is ours. Caller frees *text. */
+#define WORKER_TEXT_MAX (1u << 20)
+int worker_program_read(char **text, int *exit_code, const char *const *argv, struct err *err);
 /* The first line of `stereo-worker --version`: the build that makes results comparable. Caller
  * frees *build. ERR_CONFIG: it does not run. */
 int worker_program_build(char **build, const char *path, struct err *err);

@@ -168,6 +168,13 @@ int env_read(struct job *job, struct env *env, enum stage stage, struct env_prob
     return problems->count ? -1 : 0;
 }
 
+int env_read_spec(struct job *job, struct env_problems *problems)
+{
+    problems->count = 0;
+    read_spec(problems, job);
+    return problems->count ? -1 : 0;
+}
+
 void env_clear(struct env *env)
 {
     free(env->track_url);

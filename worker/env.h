@@ -24,6 +24,8 @@ struct env {                          /* what of it is no part of the job */
 /* Fills job (but for store, report, should_stop) and env; both are the caller's to clear, whatever
  * the result. 0, or -1 and the problems. */
 int env_read(struct job *job, struct env *env, enum stage stage, struct env_problems *problems);
+/* The spec alone, as for `estimate`: job->spec is the caller's to free. */
+int env_read_spec(struct job *job, struct env_problems *problems);
 void env_clear(struct env *env);
 void job_clear(struct job *job);
 #endif

@@ -4,6 +4,7 @@
 #include "common/mem.h"
 #include "version.h"
 #include "worker/env.h"
+#include "worker/estimate/estimate.h"
 #include "worker/media/source.h"
 #include "worker/plan/probe.h"
 
@@ -16,6 +17,7 @@
 #define USAGE                                                                                      \
     "stereo-worker plan|convert|assemble|clean     one attempt; its orders are in STEREO_*\n"      \
     "stereo-worker probe FILM [--json]             what is in a film, and what we would do\n"      \
+    "stereo-worker estimate [--no-sample]          what the job of STEREO_SPEC would come to\n"    \
     "stereo-worker --version | --help\n"
 
 static volatile sig_atomic_t should_stop;
@@ -159,6 +161,31 @@ static int run_probe(int argc, char **argv)
     return class_exit_code(class_of_err(err.code));
 }
 
+static int run_estimate(int argc, char **argv)
+{
+    struct env_problems *problems = xcalloc(1, sizeof(*problems));
+    struct job job = { .should_stop = &should_stop };
+    bool sample = argc < 3 || strcmp(argv[2], "--no-sample") != 0;
+    struct err err;
+    int code = 0;
+
+    log_setup("stereo-worker", LOG_WARN, false);
+    if (argc > 3 || (argc == 3 && sample)) {
+        (void)fprintf(stderr, "config error: estimate takes --no-sample and nothing else\n");
+        code = class_exit_code(CLASS_CONFIG);
+    } else if (env_read_spec(&job, problems) < 0) {
+        for (int i = 0; i < problems->count; i++)
+            (void)fprintf(stderr, "config error: %s\n", problems->text[i]);
+        code = class_exit_code(CLASS_CONFIG);
+    } else if (estimate_run(job.spec, sample, &should_stop, &err) < 0) {
+        (void)fprintf(stderr, "stereo: error: %s\n", err.msg);
+        code = class_exit_code(class_of_err(err.code));
+    }
+    free(problems);
+    job_clear(&job);
+    return code;
+}
+
 static int run_job(enum stage stage)
 {
     struct job job = { .should_stop = &should_stop };
@@ -196,6 +223,8 @@ int main(int argc, char **argv)
     store_setup(&should_stop);
     if (strcmp(verb, "probe") == 0)
         return run_probe(argc, argv);
+    if (strcmp(verb, "estimate") == 0)
+        return run_estimate(argc, argv);
     if (stage_of_name(&stage, verb) < 0 || argc > 2) {
         (void)fprintf(stderr, "config error: '%s' is no verb\n" USAGE, verb);
         return class_exit_code(CLASS_CONFIG);

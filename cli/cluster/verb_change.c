@@ -47,7 +47,7 @@ int verb_submit(struct api *api, const struct flags *flags, int *code, struct er
 
     if (!flags->file)
         return err_set(err, ERR_CONFIG, "-f FILE is missing: stereo submit -f job.yaml");
-    manifest_load(&job, flags->file, false, &problems);
+    manifest_load(&job, flags->file, MANIFEST_CLUSTER, &problems);
     if (problems.count > 0) {
         problems_print(&problems);
         *code = 64;

@@ -325,20 +325,29 @@ int fields_check(const cJSON *job, const struct yaml_places *places, bool local,
                    count);
 }
 
+static void default_put(cJSON *job, const char *path, const char *def)
+{
+    const char *dot = strrchr(path, '.');
+    AUTO_FREE char *parent = dot ? xstrndup(path, (size_t)(dot - path)) : NULL;
+    struct err err;
+    cJSON *value;
+
+    if (!def || !parent || !cJSON_IsObject(json_path(job, parent)) || json_path(job, path))
+        return;
+    if (json_parse(&value, def, strlen(def), &err) < 0)
+        abort(); /* ours, and every one is parsed in the tests */
+    json_path_set(job, path, value);
+}
+
 void fields_default(cJSON *job)
 {
-    for (size_t i = 0; i < fields_count; i++) {
-        const char *dot = strrchr(fields[i].path, '.');
-        AUTO_FREE char *parent =
-            dot ? xstrndup(fields[i].path, (size_t)(dot - fields[i].path)) : NULL;
-        struct err err;
-        cJSON *value;
+    for (size_t i = 0; i < fields_count; i++)
+        default_put(job, fields[i].path, fields[i].def);
+}
 
-        if (!fields[i].def || !parent || !cJSON_IsObject(json_path(job, parent)) ||
-            json_path(job, fields[i].path))
-            continue;
-        if (json_parse(&value, fields[i].def, strlen(fields[i].def), &err) < 0)
-            abort(); /* ours, and every one is parsed in the tests */
-        json_path_set(job, fields[i].path, value);
-    }
+void fields_default_cluster(cJSON *job)
+{
+    fields_default(job);
+    for (size_t i = 0; i < fields_count; i++)
+        default_put(job, fields[i].path, fields[i].cluster_def);
 }

@@ -76,6 +76,8 @@ int fields_check(const cJSON *job, const struct yaml_places *places, bool local,
                  struct fields_report *report, struct err *err);
 /* Puts every default of the table into job where its parent makes sense. */
 void fields_default(cJSON *job);
+/* And those that only the CRD has (cluster_def). */
+void fields_default_cluster(cJSON *job);
 /* One CLI value into job at the field's path: kebab-case enums, numbers, booleans.
  * ERR_CONFIG: "--layout: 'fullsbs' is not one of full-sbs, half-sbs; did you mean full-sbs?" */
 int fields_set_flag(cJSON *job, const struct field *field, const char *value, struct err *err);
