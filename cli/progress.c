@@ -119,7 +119,14 @@ void progress_look(struct progress *out, struct progress_state *state, const cha
     out->degraded = status->conditions[CONDITION_DEGRADED].set &&
                     status->conditions[CONDITION_DEGRADED].is_true;
     workers_look(out, pods, track);
+    if (status->phase == PHASE_COMPLETED) {
+        out->output_frames = status->output.frames;
+        out->output_bytes = (int64_t)status->output.bytes;
+        out->output_ms = status->output.duration_ms;
+    }
     if (status->planned) {
+        out->width = status->plan.packed_width;
+        out->height = status->plan.packed_height;
         out->segments = status->plan.segments;
         out->frames_total = status->plan.frames;
         out->done = ranges_count(status->completed, out->segments);

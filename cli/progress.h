@@ -26,6 +26,8 @@ struct progress {
     double fps;    /* of this run, 0 = not known yet */
     int64_t eta_s; /* -1 = not known yet */
     bool degraded;
+    int width, height;                              /* of an output frame, once planned */
+    int64_t output_frames, output_bytes, output_ms; /* once completed; else 0 */
     struct progress_worker workers[PROGRESS_MAX_WORKERS];
     uint32_t worker_count;
 };

@@ -56,9 +56,8 @@ static void workers_add(cJSON *event, const struct progress *p)
     }
 }
 
-static void progress_print(const char *name, const struct progress *p)
+static void progress_add(cJSON *event, const struct progress *p)
 {
-    cJSON *event = event_new(name);
     cJSON *segments = cJSON_AddObjectToObject(event, "segments");
     cJSON *frames = cJSON_AddObjectToObject(event, "frames");
 
@@ -76,16 +75,31 @@ static void progress_print(const char *name, const struct progress *p)
         json_add_i64(event, "etaSeconds", p->eta_s);
     json_add_bool(event, "degraded", p->degraded);
     workers_add(event, p);
-    event_print(event);
+}
+
+/* What there is now, for whoever goes on with it. */
+static void output_add(cJSON *event, const struct view *view, const struct progress *p)
+{
+    cJSON *output = cJSON_AddObjectToObject(event, "output");
+
+    json_add_str(output, "uri", view->out);
+    json_add_i64(output, "width", p->width);
+    json_add_i64(output, "height", p->height);
+    json_add_i64(output, "frames", p->output_frames);
+    json_add_i64(output, "durationMs", p->output_ms);
+    json_add_i64(output, "bytes", p->output_bytes);
 }
 
 static void update(struct view *view, const struct progress *p, int64_t now_us)
 {
+    cJSON *event;
     bool phase_is_new = !view->phase_shown || view->phase != p->phase;
 
     if (!phase_is_new && p->done == view->done && now_us - view->shown_us < EVERY_US)
         return;
-    progress_print("progress", p);
+    event = event_new("progress");
+    progress_add(event, p);
+    event_print(event);
     view->phase_shown = true;
     view->phase = p->phase;
     view->done = p->done;
@@ -103,8 +117,12 @@ static void note(struct view *view, const char *text)
 
 static void end(struct view *view, const struct progress *progress)
 {
-    (void)view;
-    progress_print("ended", progress);
+    cJSON *event = event_new("ended");
+
+    progress_add(event, progress);
+    if (progress->phase == PHASE_COMPLETED)
+        output_add(event, view, progress);
+    event_print(event);
 }
 
 const struct view_ops view_json = { begin, update, note, end };

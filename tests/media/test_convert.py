@@ -7,6 +7,7 @@
 Every output goes through check.py. --short: a few films, no kills.
 """
 import itertools
+import json
 import os
 import pathlib
 import random
@@ -370,6 +371,19 @@ class AnswersTest(Case):
         done = convert(film.path, self.folder / "o.mp4", "--layuot", "full-sbs")
         self.assertEqual(done.returncode, 64)
         self.assertIn("--layout", done.stderr)
+
+    def test_json_lines(self):
+        film = films.film("h264-b")
+        out = self.folder / "o.mp4"
+        done = convert(film.path, out, "--json", segments=2)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        events = [json.loads(line) for line in done.stdout.splitlines()]
+        self.assertEqual((events[0]["event"], events[-1]["event"]), ("started", "ended"))
+        self.assertEqual({event["event"] for event in events[1:-1]}, {"progress"})
+        self.assertEqual(events[-1]["phase"], "Completed")
+        self.assertEqual(events[-1]["output"], {
+            "uri": str(out), "width": 2 * film.width, "height": film.height, "frames": film.frames,
+            "durationMs": film.frames * 40, "bytes": out.stat().st_size})
 
     def test_not_a_film(self):
         path = self.folder / "notes.mp4"
