@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Blocks go to the store by a thread of their own, in the order in which they come: the muxer goes
- * on while the kernel or a server takes them. What fails there is told with the next block, or by
- * output_io_finish.
+ * on while the kernel or a server takes them. The muxer writes into them directly, without a buffer
+ * of libav's in between. What fails there is told with the next block, or by output_io_finish.
  */
 #include "common/mem.h"
 #include "worker/media/output_parts.h"
@@ -10,7 +10,7 @@
 #include <pthread.h>
 #include <string.h>
 
-enum { BLOCKS = 8, BLOCK_BYTES = 1 << 19 };
+enum { BLOCKS = 8, BLOCK_BYTES = 1 << 19, AVIO_BYTES = 1 << 15 };
 
 struct block {
     uint64_t pos;
@@ -22,6 +22,7 @@ struct output_io {
     AVIOContext *avio;           /* owned */
     struct store_writer *writer; /* borrowed; the thread's until it is joined */
     uint64_t pos, size;          /* as the muxer sees them */
+    struct block *filling;       /* of blocks: the muxer's, not handed over yet; or NULL */
     bool failed;                 /* as far as the muxer was told */
     struct err err;              /* the thread's until `broken` is seen */
     bool has_thread;             /* and it is not joined */
@@ -103,23 +104,40 @@ static struct block *wait_for_room(struct output_io *io)
     return block;
 }
 
-static int put(struct output_io *io, const uint8_t *data, size_t len)
+static void hand_over(struct output_io *io)
 {
-    struct block *block = wait_for_room(io);
-
-    if (!block)
-        return -1;
-    block->pos = io->pos;
-    block->len = len;
-    memcpy(block->data, data, len);
+    if (!io->filling)
+        return;
+    io->filling = NULL;
     pthread_mutex_lock(&io->lock);
     io->count++;
     pthread_cond_signal(&io->moved);
     pthread_mutex_unlock(&io->lock);
+}
+
+/* As much of data as fits into the present block; 0: writing failed. */
+static size_t put(struct output_io *io, const uint8_t *data, size_t len)
+{
+    struct block *block = io->filling;
+
+    if (!block) {
+        block = wait_for_room(io);
+        if (!block)
+            return 0;
+        block->pos = io->pos;
+        block->len = 0;
+        io->filling = block;
+    }
+    if (len > BLOCK_BYTES - block->len)
+        len = BLOCK_BYTES - block->len;
+    memcpy(block->data + block->len, data, len);
+    block->len += len;
+    if (block->len == BLOCK_BYTES)
+        hand_over(io);
     io->pos += len;
     if (io->size < io->pos)
         io->size = io->pos;
-    return 0;
+    return len;
 }
 
 static int write_block(void *opaque, compat_avio_byte *data, int len)
@@ -128,12 +146,10 @@ static int write_block(void *opaque, compat_avio_byte *data, int len)
     size_t left = len > 0 ? (size_t)len : 0;
 
     while (left > 0 && !io->failed) {
-        size_t part = left < BLOCK_BYTES ? left : BLOCK_BYTES;
+        size_t part = put(io, data, left);
 
-        if (put(io, data, part) == 0) {
-            data += part;
-            left -= part;
-        }
+        data += part;
+        left -= part;
     }
     if (io->failed)
         return io->err.code == ERR_SPACE ? AVERROR(ENOSPC) : AVERROR_EXTERNAL;
@@ -156,6 +172,8 @@ static int64_t seek(void *opaque, int64_t offset, int whence)
         return AVERROR(EINVAL);
     if (offset < -base || offset > INT64_MAX - base)
         return AVERROR(EINVAL);
+    if ((uint64_t)(base + offset) != io->pos)
+        hand_over(io);
     io->pos = (uint64_t)(base + offset);
     return base + offset;
 }
@@ -163,7 +181,7 @@ static int64_t seek(void *opaque, int64_t offset, int whence)
 int output_io_open_write(struct output_io **out, struct store_writer *writer, struct err *err)
 {
     AUTO(output_io) struct output_io *io = xcalloc(1, sizeof(*io));
-    uint8_t *buffer = av_malloc(BLOCK_BYTES);
+    uint8_t *buffer = av_malloc(AVIO_BYTES);
     int rc;
 
     io->writer = writer;
@@ -173,11 +191,12 @@ int output_io_open_write(struct output_io **out, struct store_writer *writer, st
     for (int i = 0; i < BLOCKS; i++)
         io->blocks[i].data = xmalloc(BLOCK_BYTES);
     if (buffer)
-        io->avio = avio_alloc_context(buffer, BLOCK_BYTES, 1, io, NULL, write_block, seek);
+        io->avio = avio_alloc_context(buffer, AVIO_BYTES, 1, io, NULL, write_block, seek);
     if (!io->avio) {
         av_free(buffer);
         return err_set(err, ERR_NOMEM, "no memory for the output's buffer");
     }
+    io->avio->direct = 1;
     rc = pthread_create(&io->thread, NULL, run, io);
     if (rc != 0)
         return err_errno(err, ERR_INTERNAL, rc, "a thread to write with");
@@ -202,6 +221,7 @@ static void join(struct output_io *io)
 
 int output_io_finish(struct output_io *io, struct err *err)
 {
+    hand_over(io);
     join(io);
     if (io->failed)
         *err = io->err;
