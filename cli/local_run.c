@@ -280,12 +280,22 @@ static void completed_print(const struct local_run *run)
                  (double)status->output.bytes / 1e6, took);
 }
 
+static void note_lines(struct view *view, const char *text)
+{
+    while (*text) {
+        size_t len = strcspn(text, "\n");
+        AUTO_FREE char *line = xstrndup(text, len);
+
+        view->ops->note(view, line);
+        text += len + (text[len] == '\n');
+    }
+}
+
 static int end_completed(struct local_run *run)
 {
     struct err err;
 
-    if (run->status.plan.warning[0])
-        run->view.ops->note(&run->view, run->status.plan.warning);
+    note_lines(&run->view, run->status.plan.warning);
     run->view.ops->end(&run->view, &run->progress);
     if (!run->opts->json)
         completed_print(run);

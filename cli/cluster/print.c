@@ -109,8 +109,13 @@ void print_table(const cJSON *items, bool spaces, bool wide, bool head)
 
 static void line(const char *name, const char *value)
 {
-    if (value[0])
-        (void)printf("%-14s %s\n", name, value);
+    while (value[0]) { /* further lines stand below the first */
+        int len = (int)strcspn(value, "\n");
+
+        (void)printf("%-14s %.*s\n", name, len, value);
+        value += len + (value[len] == '\n');
+        name = "";
+    }
 }
 
 static void describe_head(const cJSON *job)

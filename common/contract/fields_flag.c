@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "common/contract/fields_value.h"
 
+#include "common/mem.h"
+
 #include <ctype.h>
 #include <math.h>
 #include <stdlib.h>
@@ -23,6 +25,35 @@ static bool parse_number(double *out, const char *text)
         return false;
     *out = strtod(text, &end);
     return !*end && isfinite(*out);
+}
+
+/* "1:02:03.5" and "2:03.5" in seconds; what stands behind a ':' is below 60. */
+static bool parse_time(double *out, const char *text)
+{
+    double total = 0;
+
+    for (int parts = 0; parts < 3; parts++) {
+        size_t len = strcspn(text, ":");
+        AUTO_FREE char *part = xstrndup(text, len);
+        bool last = !text[len];
+        double d;
+
+        if (strspn(part, last ? "0123456789." : "0123456789") != len || !parse_number(&d, part) ||
+            (parts > 0 && d >= 60))
+            return false;
+        total = total * 60 + d;
+        if (last) {
+            *out = total;
+            return true;
+        }
+        text += len + 1;
+    }
+    return false;
+}
+
+static bool is_time(const struct field *field)
+{
+    return field->metavar && strcmp(field->metavar, "TIME") == 0;
 }
 
 static int enum_from_flag(cJSON **out, const struct field *field, const char *text, struct err *err)
@@ -54,6 +85,8 @@ static int value_from_flag(cJSON **out, const struct field *field, const char *t
     if (field->type == FIELD_BOOL && (strcmp(text, "true") == 0 || strcmp(text, "false") == 0))
         *out = cJSON_CreateBool(strcmp(text, "true") == 0);
     else if ((field->type == FIELD_INT || field->type == FIELD_NUMBER) && parse_number(&d, text))
+        *out = cJSON_CreateNumber(d);
+    else if (is_time(field) && parse_time(&d, text))
         *out = cJSON_CreateNumber(d);
     else
         *out = cJSON_CreateString(text);

@@ -5,7 +5,6 @@
 #include "common/contract/uri.h"
 
 #include <string.h>
-#include <strings.h>
 
 #define X26X_CRF_MAX 51
 
@@ -43,13 +42,6 @@ static void check_uri(struct fields_check *check, const cJSON *job, const char *
         fields_problem(check, path, "%s", behind_name(err.msg, path));
 }
 
-static bool ends_in(const char *text, const char *end)
-{
-    size_t len = strlen(text), end_len = strlen(end);
-
-    return len > end_len && strcasecmp(text + len - end_len, end) == 0;
-}
-
 /* In a cluster the table's patterns say what they may be. */
 static void check_uris(struct fields_check *check, const cJSON *job)
 {
@@ -61,11 +53,6 @@ static void check_uris(struct fields_check *check, const cJSON *job)
     check_uri(check, job, "spec.depth.uri");
 }
 
-static bool is_film(const char *uri)
-{
-    return ends_in(uri, ".mp4") || ends_in(uri, ".mov") || ends_in(uri, ".mkv");
-}
-
 static void check_output(struct fields_check *check, const cJSON *job)
 {
     const char *source = text_at(job, "spec.source.uri"), *out = text_at(job, "spec.output.uri");
@@ -73,8 +60,8 @@ static void check_output(struct fields_check *check, const cJSON *job)
 
     if (!out)
         return;
-    if ((!check->local || is_path(out)) && !is_film(out))
-        fields_problem(check, "spec.output.uri", "must end in .mp4, .mov or .mkv");
+    if ((!check->local || is_path(out)) && !output_container(out))
+        fields_problem(check, "spec.output.uri", "must end in " OUTPUT_ENDINGS);
     if (source && strcmp(source, out) == 0)
         fields_problem(check, "spec.output.uri", "is the source; the film would be lost");
     if (work && strcmp(work, out) == 0)
@@ -90,6 +77,16 @@ static void check_depth(struct fields_check *check, const cJSON *job)
         fields_problem(check, "spec.depth.uri", "is missing; provider Video needs a depth film");
     if (json_path(job, "spec.depth.uri") && (!provider || strcmp(provider, "Classical") == 0))
         fields_problem(check, "spec.depth.uri", "is only read with spec.depth.provider: Video");
+}
+
+static void check_range(struct fields_check *check, const cJSON *job)
+{
+    const cJSON *from = json_path(job, "spec.source.fromSeconds");
+    const cJSON *to = json_path(job, "spec.source.toSeconds");
+
+    if (cJSON_IsNumber(from) && cJSON_IsNumber(to) && to->valuedouble <= from->valuedouble)
+        fields_problem(check, "spec.source.toSeconds", "must be after fromSeconds (%g), not %g",
+                       from->valuedouble, to->valuedouble);
 }
 
 static void check_crf(struct fields_check *check, const cJSON *job)
@@ -111,6 +108,7 @@ void fields_rules(struct fields_check *check, const cJSON *job)
 {
     check_uris(check, job);
     check_output(check, job);
+    check_range(check, job);
     check_depth(check, job);
     check_crf(check, job);
 }

@@ -25,6 +25,7 @@
 #define IN_CLUSTER(uri, words) .cluster_pattern = "^(" uri ")$", .cluster_words = words
 
 #define TEN_YEARS_S     315360000
+#define CUT_MAX_S       360000
 #define ENTRIES_MAX     64
 #define OPAQUE_MAX      16384
 #define ANNOTATIONS_MAX 256
@@ -176,6 +177,24 @@ const struct field fields[] = {
       .doc = "Where the flat film is: s3://bucket/key, pvc://claim/path, https://..., or on one "
              "machine a path or file:///path." },
     { SECRET("spec.source", "the source"), .immutable = true },
+    { .path = "spec.source.fromSeconds",
+      .type = FIELD_NUMBER,
+      .max = CUT_MAX_S,
+      .flag = "from",
+      .metavar = "TIME",
+      .immutable = true,
+      .doc = "Where in the film to begin, counted from its first picture: seconds, or H:MM:SS.mmm "
+             "on the command line. The first picture at or after it is the output's first, at 0." },
+    { .path = "spec.source.toSeconds",
+      .type = FIELD_NUMBER,
+      .min = 0.001,
+      .max = CUT_MAX_S,
+      .flag = "to",
+      .metavar = "TIME",
+      .immutable = true,
+      .doc =
+          "Where in the film to end, counted likewise. The picture at it is no longer taken, and "
+          "sound, subtitles and chapters end with the picture." },
 
     { .path = "spec.output",
       .type = FIELD_OBJECT,
@@ -312,6 +331,16 @@ const struct field fields[] = {
       .flag = "pix-fmt",
       .immutable = true,
       .doc = "Pixel format of the output. The default keeps the source's 8 or 10 bits." },
+
+    { .path = "spec.encode.maxFps",
+      .type = FIELD_NUMBER,
+      .min = 0.01,
+      .max = 1000,
+      .flag = "max-fps",
+      .metavar = "FPS",
+      .immutable = true,
+      .doc = "Most frames a second; more are left out. Without it, every frame is taken. What "
+             "stays keeps its time." },
 
     { .path = "spec.segment",
       .type = FIELD_OBJECT,

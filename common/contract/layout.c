@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "common/contract/spec.h"
 
+#include <string.h>
+#include <strings.h>
+
 /* Indexed by enum layout. The suffixes are what 3D players look for in file names. */
 static const struct row {
     const char *flag, *suffix;
@@ -29,4 +32,24 @@ void layout_packed_size(enum layout layout, int w, int h, int *packed_w, int *pa
 {
     *packed_w = w * rows[layout].across;
     *packed_h = h * rows[layout].down;
+}
+
+const char *output_container(const char *uri)
+{
+    static const struct {
+        const char *ending, *container;
+    } known[] = {
+        { ".mp4", "mp4" },
+        { ".mov", "mov" },
+        { ".mkv", "matroska" },
+    };
+    size_t len = strlen(uri);
+
+    for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+        size_t ending = strlen(known[i].ending);
+
+        if (len > ending && strcasecmp(uri + len - ending, known[i].ending) == 0)
+            return known[i].container;
+    }
+    return NULL;
 }

@@ -58,6 +58,11 @@ static const struct member plan_members[] = {
 static const struct member copy_members[] = {
     ROW(INT, plan_copy, "stream", stream, 0, INT32_MAX),
     ROW(TEXT, plan_copy, "codec", codec, 0, 0),
+/* Only in plans that leave frames out. */
+static const struct member pace_members[] = {
+    ROW(RATIO, plan, "maxFps", max_fps, 1, INT32_MAX),
+};
+
     ROW(I64, plan_copy, "packets", packets, 0, INT64_MAX),
     ROW(I64, plan_copy, "bytes", bytes, 0, INT64_MAX),
     ROW(BOOL, plan_copy, "convert", convert, 0, 0),
@@ -184,10 +189,22 @@ static int read_source(struct plan_source *source, const cJSON *doc, struct err 
     return 0;
 }
 
-/* Absent in plans of stores that create once. */
-static int read_races(struct plan *plan, const cJSON *doc, struct err *err)
+static int read_flag(bool *out, const cJSON *doc, const char *key, struct err *err)
 {
-    return json_has(doc, "storeRaces") ? json_bool(&plan->store_races, doc, "storeRaces", err) : 0;
+    return json_has(doc, key) ? json_bool(out, doc, key, err) : 0;
+}
+
+/* What most plans have not: storeRaces is absent for stores that create once. */
+static int read_rare(struct plan *plan, const cJSON *doc, struct err *err)
+{
+    plan->max_fps = (struct ratio){ 0, 1 };
+    if (json_has(doc, "maxFps") &&
+        members_read(plan, doc, pace_members, COUNT(pace_members), 0, err) < 0)
+        return -1;
+    if (read_flag(&plan->store_races, doc, "storeRaces", err) < 0 ||
+        read_flag(&plan->cut_start, doc, "cutStart", err) < 0)
+        return -1;
+    return read_flag(&plan->cut_end, doc, "cutEnd", err);
 }
 
 static int read_pieces(struct plan *plan, const cJSON *doc, struct err *err)
@@ -218,7 +235,7 @@ static int read_plan(struct plan *plan, const cJSON *doc, struct err *err)
     if (members_read(plan, doc, plan_members, COUNT(plan_members), 0, err) < 0 ||
         read_copies(plan, doc, err) < 0 ||
         read_texts(&plan->dropped, &plan->dropped_count, doc, "dropped", 0, DROPPED_MAX, err) < 0 ||
-        read_segments(plan, doc, err) < 0 || read_races(plan, doc, err) < 0)
+        read_segments(plan, doc, err) < 0 || read_rare(plan, doc, err) < 0)
         return -1;
     return read_pieces(plan, doc, err);
 }
@@ -270,6 +287,12 @@ char *plan_format(const struct plan *plan)
     if (plan->store_races)
         json_add_bool(doc, "storeRaces", true);
     if (plan->pieces)
+    if (plan->max_fps.num > 0)
+        members_add(doc, pace_members, COUNT(pace_members), 0, plan);
+    if (plan->cut_start)
+        json_add_bool(doc, "cutStart", true);
+    if (plan->cut_end)
+        json_add_bool(doc, "cutEnd", true);
         add_texts(doc, "pieces", plan->piece, plan->segment_count);
     list = cJSON_AddArrayToObject(doc, "segments");
     for (uint32_t i = 0; i < plan->segment_count; i++) {

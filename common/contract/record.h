@@ -23,7 +23,7 @@ struct record {
     char build[64];
     char codec[32];
     int packed_width, packed_height;
-    char warning[400]; /* what plan wants the user to know, or "" */
+    char warning[1000]; /* what plan wants the user to know, a line each, or "" */
     /* plan: of the film; convert: of the segment; assemble: of the output */
     int64_t frames;
     /* convert */

@@ -89,6 +89,8 @@ static void get_film(struct reader *reader, struct job_spec *spec)
     get_uri(reader, &spec->output_uri, "spec.output.uri");
     get_uri(reader, &spec->work_uri, "spec.work.uri");
     spec->overwrite = get_bool(reader, "spec.output.overwrite");
+    spec->from_s = get_number(reader, "spec.source.fromSeconds", 0);
+    spec->to_s = get_number(reader, "spec.source.toSeconds", 0);
     spec->layout = (enum layout)get_enum(reader, "spec.stereo.layout");
     spec->divergence = get_number(reader, "spec.stereo.divergence", 0);
     spec->convergence = get_number(reader, "spec.stereo.convergence", 0);
@@ -100,6 +102,7 @@ static void get_film(struct reader *reader, struct job_spec *spec)
     get_text(reader, spec->preset, sizeof(spec->preset), "spec.encode.preset");
     spec->crf = (int)get_number(reader, "spec.encode.crf", -1);
     get_text(reader, spec->pix_fmt, sizeof(spec->pix_fmt), "spec.encode.pixFmt");
+    spec->max_fps = get_number(reader, "spec.encode.maxFps", 0);
     spec->segment_seconds = get_number(reader, "spec.segment.seconds", 0);
     spec->segment_mode = (enum segment_mode)get_enum(reader, "spec.segment.mode");
 }

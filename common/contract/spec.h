@@ -35,6 +35,7 @@ struct spec_opt { /* an optional count: absence is not zero */
 struct job_spec {
     char *source_uri, *output_uri, *work_uri; /* owned; work_uri may be NULL */
     bool overwrite;                           /* spec.output.overwrite */
+    double from_s, to_s; /* of the film, from its first frame; to_s 0 = to its end */
 
     enum layout layout;
     double divergence;  /* % of one view's width, 0..10 */
@@ -48,6 +49,7 @@ struct job_spec {
     char preset[32];  /* "" = the encoder's own default */
     int crf;          /* -1 = the codec's default here (20 for libx264, 22 for libx265) */
     char pix_fmt[16]; /* "" = as the source: yuv420p or yuv420p10le */
+    double max_fps;   /* 0 = every frame */
 
     double segment_seconds; /* 0 = chosen by plan (60 locally) */
     enum segment_mode segment_mode;
@@ -67,6 +69,10 @@ struct job_spec {
 int spec_parse(struct job_spec **out, const cJSON *job, struct err *err);
 void spec_free(struct job_spec *spec);
 AUTO_DEFINE(job_spec, struct job_spec *, spec_free)
+
+/* "mp4", "mov" or "matroska" by the output's name; NULL: none of them. Static. */
+const char *output_container(const char *uri);
+#define OUTPUT_ENDINGS ".mp4, .mov or .mkv"
 
 /* Kebab-case values as the CLI shows them ("full-sbs"). Static. */
 const char *layout_flag(enum layout layout);

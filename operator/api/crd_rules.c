@@ -28,6 +28,9 @@ static const struct rule {
       "(has(self.work) && has(self.work.uri) ? self.work.uri : '') == "
       "(has(oldSelf.work) && has(oldSelf.work.uri) ? oldSelf.work.uri : '')",
       "spec.work.uri is immutable; what is done lies there", ".work" },
+    { "spec.source",
+      "!has(self.fromSeconds) || !has(self.toSeconds) || self.toSeconds > self.fromSeconds",
+      "spec.source.toSeconds must be after fromSeconds", ".toSeconds" },
     { "spec.depth", "!has(self.provider) || self.provider != 'Video' || has(self.uri)",
       "spec.depth.uri is missing; provider Video needs a depth film", ".uri" },
     { "spec.depth", "!has(self.uri) || (has(self.provider) && self.provider == 'Video')",

@@ -47,6 +47,9 @@ static const struct {
     { "spec.output.secretName", QUOTE("s"), QUOTE(""), "must not be empty" },
     { "spec.output.overwrite", "true", QUOTE("yes"), "must be true or false, not 'yes'" },
     { "spec.work.uri", QUOTE("/w"), "1", "must be text (write it in quotes), not 1" },
+    { "spec.source.fromSeconds", "0", "-1", "must be a number 0..360000, not -1" },
+    { "spec.source.fromSeconds", "90.5", QUOTE("1:30"), "not '1:30'" },
+    { "spec.source.toSeconds", "0.001", "0", "must be a number 0.001..360000, not 0" },
     { "spec.work.secretName", QUOTE("s"), "{}", "must be text, not an object" },
     { "spec.stereo.layout", QUOTE("HalfTB"), QUOTE("HalfBT"),
       "spec.stereo.layout: 'HalfBT' is not one of FullSBS, HalfSBS, FullTB, HalfTB, Left, Right, "
@@ -72,6 +75,7 @@ static const struct {
     { "spec.encode.crf", "51", "64", "must be a whole number 0..63, not 64" },
     { "spec.encode.crf", "20", "20.5", "must be a whole number 0..63, not 20.5" },
     { "spec.encode.pixFmt", QUOTE("yuv420p10le"), QUOTE("yuv444p"), "did you mean yuv420p?" },
+    { "spec.encode.maxFps", "0.5", "0", "must be a number 0.01..1000, not 0" },
     { "spec.segment.seconds", "0.1", "0.09", "must be a number 0.1..36000, not 0.09" },
     { "spec.segment.seconds", "36000", "36001", "must be a number 0.1..36000, not 36001" },
     { "spec.segment.mode", QUOTE("Copy"), QUOTE("Cpy"), "did you mean Copy?" },

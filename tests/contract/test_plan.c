@@ -41,6 +41,8 @@ static struct plan *plan_new(int64_t far)
     plan->window = 48;
     plan->memory_bytes = INT64_C(3) << 30;
     memcpy(plan->build, "stereo-worker 0.1.0 (abc)", sizeof("stereo-worker 0.1.0 (abc)"));
+    plan->cut_start = plan->cut_end = true;
+    plan->max_fps = (struct ratio){ 24000, 1001 };
     plan->copy_count = 2;
     plan->copies = xcalloc(2, sizeof(*plan->copies));
     plan->copies[0] = (struct plan_copy){ 1, 'a', "aac", 1000, 123456, false };
@@ -112,6 +114,10 @@ static void check_rest(const struct plan *got, const struct plan *want)
     CHECK_INT("pieces", got->pieces, want->pieces);
     CHECK_STR("piece", got->piece[1], want->piece[1]);
     CHECK_INT("dropped", got->dropped_count, want->dropped_count);
+    CHECK_INT("cut start", got->cut_start, want->cut_start);
+    CHECK_INT("cut end", got->cut_end, want->cut_end);
+    CHECK_INT("fps", got->max_fps.num, want->max_fps.num);
+    CHECK_INT("fps", got->max_fps.den, want->max_fps.den);
     CHECK_STR("dropped", got->dropped[0], want->dropped[0]);
     CHECK_INT("copies", got->copy_count, want->copy_count);
     CHECK_INT("type", got->copies[1].type, 's');

@@ -4,24 +4,6 @@
 #include "worker/assemble/join.h"
 
 #include <string.h>
-#include <strings.h>
-
-static const char *container_of_output(const char *uri)
-{
-    static const struct {
-        const char *extension, *container;
-    } known[] = { { ".mp4", "mp4" },
-                  { ".m4v", "mp4" },
-                  { ".mov", "mov" },
-                  { ".mkv", "matroska" },
-                  { ".mk3d", "matroska" } };
-    const char *dot = strrchr(uri, '.');
-
-    for (size_t i = 0; dot && i < sizeof(known) / sizeof(known[0]); i++)
-        if (strcasecmp(dot, known[i].extension) == 0)
-            return known[i].container;
-    return NULL;
-}
 
 static void fill_record(const struct job *job, struct record *record, const struct plan *plan,
                         const struct done *done)
@@ -90,9 +72,9 @@ int assemble_run(struct job *job, struct record *record, struct err *err)
 
     if (FP("assemble.start"))
         return err_set(err, ERR_INTERNAL, "failpoint assemble.start");
-    opts.container = container_of_output(job->spec->output_uri);
+    opts.container = output_container(job->spec->output_uri);
     if (!opts.container)
-        return err_set(err, ERR_CONFIG, "%s: the output must end in .mp4, .mov or .mkv",
+        return err_set(err, ERR_CONFIG, "%s: the output must end in " OUTPUT_ENDINGS,
                        job->spec->output_uri);
     if (job_load_plan(job, &plan, err) < 0)
         return -1;

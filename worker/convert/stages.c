@@ -3,6 +3,7 @@
  * The work of the four threads. A queue that does not take or give any more means that the others
  * have ended: that is no failure of the stage that learns of it.
  */
+#include "common/contract/pace.h"
 #include "common/failpoint.h"
 #include "common/mem.h"
 #include "worker/convert/pipeline.h"
@@ -20,6 +21,7 @@ static int fail_here(struct err *err, const char *name)
 int stage_decode(struct pipeline *p, struct pipeline_clock *clock, struct err *err)
 {
     const struct plan_segment *segment = p->segment;
+    struct pace pace = pace_of(p->plan);
     int64_t count = 0;
 
     report_step(p->job->report, "decode");
@@ -39,7 +41,7 @@ int stage_decode(struct pipeline *p, struct pipeline_clock *clock, struct err *e
         pts = media_frame_pts(frame);
         if (pts >= segment->tail_pts)
             break;
-        if (pts < segment->lead_pts)
+        if (pts < segment->lead_pts || !pace_takes(&pace, pts))
             continue;
         if (pipeline_give(clock, p->decoded, frame) < 0)
             return 0;

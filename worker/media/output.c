@@ -57,8 +57,8 @@ static int alloc_ctx(struct media_output *output, struct store_writer *writer,
     output->ctx->io_open = media_io_refuse;
     /* BITEXACT: no random ids, no version strings: the same input gives the same file. */
     output->ctx->flags |= AVFMT_FLAG_CUSTOM_IO | AVFMT_FLAG_BITEXACT;
-    output->ctx->strict_std_compliance = FF_COMPLIANCE_UNOFFICIAL; /* st3d */
-    output->ctx->avoid_negative_ts = AVFMT_AVOID_NEG_TS_DISABLED;  /* output_times.c does it */
+    output->ctx->strict_std_compliance = FF_COMPLIANCE_EXPERIMENTAL; /* st3d; FLAC in MP4 */
+    output->ctx->avoid_negative_ts = AVFMT_AVOID_NEG_TS_DISABLED;    /* output_times.c does it */
     return 0;
 }
 

@@ -74,6 +74,15 @@ void output_marks_language(const struct media_output *output, AVStream *stream)
     }
 }
 
+/* Most players show the handler's name of an MP4's track as its title. */
+void output_marks_title(const struct media_output *output, AVStream *stream)
+{
+    const AVDictionaryEntry *title = av_dict_get(stream->metadata, "title", NULL, 0);
+
+    if (output->mp4 && title && *title->value)
+        (void)av_dict_set(&stream->metadata, "handler_name", title->value, 0);
+}
+
 static void mark_colour(AVCodecParameters *par, const struct plan_video *video)
 {
     par->color_range = (enum AVColorRange)video->color_range;
@@ -163,14 +172,16 @@ static int copy_chapter(struct media_output *output, const AVChapter *in, AVChap
 {
     AVChapter *out = av_mallocz(sizeof(*out));
     int64_t shift = output_times_shift(output, in->time_base);
+    int64_t start = in->start, length = in->end != AV_NOPTS_VALUE ? in->end - in->start : 0;
 
     if (!out)
         return err_set(err, ERR_NOMEM, "no memory for a chapter");
     *slot = out;
+    output_cut_trim(output, in->time_base, &start, &length);
     out->id = in->id;
     out->time_base = in->time_base;
-    out->start = in->start + shift > 0 ? in->start + shift : 0;
-    out->end = in->end != AV_NOPTS_VALUE ? in->end + shift : out->start;
+    out->start = start + shift > 0 ? start + shift : 0;
+    out->end = start + length + shift;
     return output_marks_tags(&out->metadata, in->metadata, output->mp4, true, err);
 }
 
@@ -187,8 +198,12 @@ int output_marks_film(struct media_output *output, struct err *err)
     if (!out->chapters)
         return err_set(err, ERR_NOMEM, "no memory for chapters");
     for (unsigned i = 0; i < in->nb_chapters; i++) {
-        out->nb_chapters = i + 1;
-        if (copy_chapter(output, in->chapters[i], &out->chapters[i], err) < 0)
+        unsigned at = out->nb_chapters;
+
+        if (!output_cut_takes_chapter(output, in->chapters[i]))
+            continue;
+        out->nb_chapters++;
+        if (copy_chapter(output, in->chapters[i], &out->chapters[at], err) < 0)
             return -1;
     }
     return 0;

@@ -28,6 +28,7 @@ int output_io_fail(const struct output_io *io, struct err *err, enum err_code co
 struct output_track {       /* one of plan->copies, in that order */
     AVStream *in, *out;     /* borrowed; out NULL: it went into the header */
     struct output_sub *sub; /* owned; when it is converted */
+    int64_t hidden;         /* packets that end up to here are left out; ticks of in */
     int64_t shift;          /* added to every time, ticks of out */
     int64_t last_dts;       /* AV_NOPTS_VALUE before the first */
     int64_t rescale_last;   /* state of av_rescale_delta */
@@ -69,10 +70,20 @@ int output_write(struct media_output *output, AVPacket *packet, enum err_code co
 /* output_marks.c: SAR, colour, HDR, 3D marks and tags of the video stream; global tags, chapters.
  */
 int output_marks_video(struct media_output *output, struct err *err);
+void output_marks_title(const struct media_output *output, AVStream *stream);
 void output_marks_language(const struct media_output *output, AVStream *stream);
 int output_marks_film(struct media_output *output, struct err *err);
 int output_marks_tags(AVDictionary **out, const AVDictionary *in, bool mp4, bool copied,
                       struct err *err);
+
+/* output_cut.c: a part of the film. _trim: for subtitles and chapters, which may begin before it or
+ * end behind it; times of the source. _is_over: nothing that comes after this is wanted. */
+bool output_cut_takes(const struct media_output *output, const struct output_track *track,
+                      const AVPacket *packet);
+void output_cut_trim(const struct media_output *output, AVRational tb, int64_t *time,
+                     int64_t *duration);
+bool output_cut_is_over(const struct media_output *output, const AVPacket *packet);
+bool output_cut_takes_chapter(const struct media_output *output, const AVChapter *chapter);
 
 /* output_times.c: where the film starts on the output's clock. */
 void output_times_note(struct media_output_times *times, int64_t pts, int64_t duration);
@@ -80,5 +91,8 @@ void output_times_note_end(struct media_output_times *times, int64_t pos);
 void output_times_set_shift(struct media_output *output);
 int output_times_scale(struct ratio time_base); /* of an MP4 video track */
 int64_t output_times_shift(const struct media_output *output, AVRational tb);
+/* Matroska cannot hide sound, MP4's edit lists can: packets of `in` that end at this time or before
+ * were never heard and are left out. INT64_MIN: none; a codec's priming stays. */
+int64_t output_times_hidden(const struct media_output *output, AVStream *in);
 int output_times_movie_scale(const struct media_output *output);
 #endif

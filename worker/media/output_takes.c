@@ -40,8 +40,8 @@ static const struct rule {
     { 't', NULL, MKV, 'y' },
     { 't', NULL, MP4 | MOV, 'n' },
     { 'd', NULL, MP4 | MOV | MKV, 'n' },
-    /* audio that a muxer knows but marks experimental or cannot carry whole */
-    { 'a', "truehd", MP4 | MOV, 'n' },
+    /* audio that a muxer knows but cannot carry whole */
+    { 'a', "truehd", MOV, 'n' },
     { 'a', "mlp", MP4 | MOV, 'n' },
     { 'a', "vorbis", MP4 | MOV, 'n' },
     { 'a', "opus", MOV, 'n' },

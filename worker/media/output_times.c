@@ -5,6 +5,7 @@
 
 #define SCALE_MIN       1000
 #define SCALE_FALLBACK  90000
+#define PRIMING_MS      100     /* no codec needs more to get going */
 #define MOVIE_SCALE_MAX 1000000 /* a 32-bit duration still holds an hour; larger ones take 64 */
 
 int output_times_scale(struct ratio time_base)
@@ -74,22 +75,50 @@ static void earlier(int64_t pts, AVRational tb, int64_t *least, AVRational *leas
     *least_tb = tb;
 }
 
-/* The first packet: an MP4's start_time is that of the first sample that is heard, behind what the
- * decoder needs to get going. */
-static int64_t first_time(AVStream *in)
+/* Ticks of an audio packet; 0 when not known. */
+static int64_t packet_length(const AVStream *in)
 {
-    int64_t start = in->start_time;
+    AVCodecParameters *par = in->codecpar;
+    int samples = av_get_audio_frame_duration2(par, 0);
+
+    if (samples <= 0)
+        samples = par->frame_size;
+    if (samples <= 0 || par->sample_rate <= 0)
+        return 0;
+    return av_rescale_q(samples, (AVRational){ 1, par->sample_rate }, in->time_base);
+}
+
+/* Of an MP4: what the decoder needs to get going stands before the first sample that is heard. */
+static int64_t first_packet_time(AVStream *in)
+{
     const AVIndexEntry *entry =
         in->codecpar->codec_type == AVMEDIA_TYPE_AUDIO ? avformat_index_get_entry(in, 0) : NULL;
 
-    return entry && entry->timestamp < start ? entry->timestamp : start;
+    return entry && entry->timestamp < in->start_time ? entry->timestamp : in->start_time;
+}
+
+int64_t output_times_hidden(const struct media_output *output, AVStream *in)
+{
+    int64_t limit = av_rescale_q(PRIMING_MS, (AVRational){ 1, 1000 }, in->time_base);
+
+    if (output->mp4 || in->start_time == AV_NOPTS_VALUE ||
+        in->start_time - first_packet_time(in) <= limit)
+        return INT64_MIN;
+    return in->start_time;
+}
+
+static int64_t first_time(const struct media_output *output, AVStream *in)
+{
+    int64_t hidden = output_times_hidden(output, in);
+
+    return hidden == INT64_MIN ? first_packet_time(in) : hidden - packet_length(in);
 }
 
 /* Matroska stores times later by the codec delay that its readers take off again. */
 static int64_t stored_start(const struct media_output *output, AVStream *in)
 {
     const AVCodecParameters *par = in->codecpar;
-    int64_t start = first_time(in);
+    int64_t start = first_time(output, in);
     int delay =
         output->mp4 || par->codec_type != AVMEDIA_TYPE_AUDIO ? 0 : compat_matroska_delay(par);
 
@@ -100,6 +129,7 @@ static int64_t stored_start(const struct media_output *output, AVStream *in)
 
 /*
  * Times stay as they are, except that MPEG streams start at an arbitrary time, which is taken off;
+ * so is what is before a cut (all of it is left out: the video starts the film).
  * MP4 cannot show video before zero (an edit list would hide it), and Matroska has no times before
  * zero at all: then everything moves by the same amount, whole milliseconds for Matroska.
  */
@@ -108,9 +138,10 @@ void output_times_set_shift(struct media_output *output)
     AVRational video_tb = media_rational(output->plan->video.time_base);
     AVRational least_tb = video_tb, ms = { 1, 1000 };
     int64_t least = output->plan->video.start_pts;
-    bool arbitrary = output->in->iformat->flags & AVFMT_TS_DISCONT;
+    bool arbitrary = output->plan->cut_start || output->in->iformat->flags & AVFMT_TS_DISCONT;
+    bool looks = !output->plan->cut_start && (arbitrary || !output->mp4);
 
-    for (size_t i = 0; i < output->plan->copy_count && (arbitrary || !output->mp4); i++) {
+    for (size_t i = 0; i < output->plan->copy_count && looks; i++) {
         AVStream *in = output->tracks[i].in;
 
         if (in->start_time != AV_NOPTS_VALUE && !(in->disposition & AV_DISPOSITION_ATTACHED_PIC))

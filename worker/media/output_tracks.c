@@ -5,6 +5,8 @@
 #include <libavutil/mathematics.h>
 #include <string.h>
 
+#define LONGEST_S 3600 /* of a subtitle that is believed */
+
 static bool is_cover(const AVStream *stream)
 {
     return stream->disposition & AV_DISPOSITION_ATTACHED_PIC;
@@ -91,6 +93,7 @@ static int add(struct media_output *output, size_t at, struct err *err)
     if (output_marks_tags(&track->out->metadata, track->in->metadata, output->mp4, true, err) < 0)
         return -1;
     output_marks_language(output, track->out);
+    output_marks_title(output, track->out);
     return add_parameters(output, track, copy->convert, err);
 }
 
@@ -129,6 +132,7 @@ int output_tracks_start(struct media_output *output, struct err *err)
         const AVCodecParameters *par = track->in->codecpar;
 
         track->shift = output_times_shift(output, track->out->time_base);
+        track->hidden = output_times_hidden(output, track->in);
         if (par->codec_type == AVMEDIA_TYPE_AUDIO && !output->mp4 && par->sample_rate > 0)
             track->shift +=
                 av_rescale_q(compat_matroska_delay_missing(par),
@@ -152,6 +156,20 @@ static int64_t audio_time(struct output_track *track, const AVPacket *packet, in
         return av_rescale_q(time, track->in->time_base, track->out->time_base);
     return av_rescale_delta(track->in->time_base, time, (AVRational){ 1, par->sample_rate },
                             duration, &track->rescale_last, track->out->time_base);
+}
+
+/* A bitmap subtitle may claim to stay for ever, which MP4 cannot write: until the film ends. */
+static void tame_duration(const struct media_output *output, const struct output_track *track,
+                          AVPacket *packet)
+{
+    const struct plan_video *video = &output->plan->video;
+    AVRational tb = track->in->time_base;
+    int64_t end = av_rescale_q(video->end_pts, media_rational(video->time_base), tb);
+
+    if (packet->pts == AV_NOPTS_VALUE || packet->duration <= end - packet->pts ||
+        av_compare_ts(packet->duration, tb, LONGEST_S, (AVRational){ 1, 1 }) <= 0)
+        return;
+    packet->duration = end > packet->pts ? end - packet->pts : 0;
 }
 
 static void to_output_times(struct output_track *track, AVPacket *packet)
@@ -226,14 +244,27 @@ static struct output_track *track_of(struct media_output *output, int stream)
     return NULL;
 }
 
+/* MP4 fills the time between two texts with empty ones; the muxer makes its own. */
+static bool is_filler(const struct output_track *track, const AVPacket *packet)
+{
+    return track->in->codecpar->codec_id == AV_CODEC_ID_MOV_TEXT && packet->size == 2 &&
+           packet->data[0] == 0 && packet->data[1] == 0;
+}
+
 /* One packet of the source, in its own times. */
 static int take(struct media_output *output, AVPacket *packet, struct err *err)
 {
     struct output_track *track = track_of(output, packet->stream_index);
     bool some = true;
 
-    if (packet->flags & AV_PKT_FLAG_CORRUPT && packet->size == 0)
+    if ((packet->flags & AV_PKT_FLAG_CORRUPT && packet->size == 0) || is_filler(track, packet) ||
+        !output_cut_takes(output, track, packet))
         return 0;
+    if (track->in->codecpar->codec_type == AVMEDIA_TYPE_SUBTITLE && packet->pts != AV_NOPTS_VALUE) {
+        output_cut_trim(output, track->in->time_base, &packet->pts, &packet->duration);
+        packet->dts = packet->pts;
+        tame_duration(output, track, packet);
+    }
     if (track->sub && output_sub_convert(track->sub, packet, &some, err) < 0)
         return -1;
     if (!some)
@@ -264,8 +295,8 @@ static int read_ahead(struct media_output *output, struct err *err)
 
         if (media_source_read(output->source, &packet, err) < 0)
             return -1;
-        output->ended = !packet;
-        if (!packet)
+        output->ended = !packet || output_cut_is_over(output, media_packet_av(packet));
+        if (output->ended)
             return 0;
         output->waiting = is_wanted(output, media_packet_av(packet));
         if (output->waiting)

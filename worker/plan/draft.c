@@ -6,6 +6,7 @@
 #include "worker/depth/depth.h"
 #include "worker/job.h"
 #include "worker/media/output.h"
+#include "worker/plan/select.h"
 
 #include <math.h>
 #include <stdarg.h>
@@ -25,24 +26,13 @@
 
 int plan_container(const char **out, const char *uri, struct err *err)
 {
-    static const struct {
-        const char *ending, *container;
-    } known[] = {
-        { ".mp4", "mp4" },      { ".m4v", "mp4" },       { ".mov", "mov" },
-        { ".mkv", "matroska" }, { ".mk3d", "matroska" },
-    };
-    size_t len = strlen(uri);
+    const char *container = output_container(uri);
 
-    for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
-        size_t ending = strlen(known[i].ending);
-
-        if (len > ending && strcasecmp(uri + len - ending, known[i].ending) == 0) {
-            *out = known[i].container;
-            return 0;
-        }
+    if (container) {
+        *out = container;
+        return 0;
     }
-    return err_set(err, ERR_CONFIG,
-                   "spec.output.uri: '%s' must end in .mp4, .m4v, .mov, .mkv or .mk3d", uri);
+    return err_set(err, ERR_CONFIG, "spec.output.uri: '%s' must end in " OUTPUT_ENDINGS, uri);
 }
 
 static int working_depth(int *out, const struct film *film, const struct job_spec *spec,
@@ -66,28 +56,51 @@ static bool is_rgb(const struct media_stream *video)
            strncmp(video->pix_fmt, "rgb", 3) == 0 || strncmp(video->pix_fmt, "bgr", 3) == 0;
 }
 
-static void fill_video(struct plan_video *out, const struct film *film)
+/* What is left of an even rate when only so many frames of it stay. */
+static struct ratio rate_left(struct ratio rate, const struct plan *plan)
 {
+    double times = (double)rate.num * (double)plan->max_fps.den /
+                   ((double)rate.den * (double)(plan->max_fps.num ? plan->max_fps.num : 1));
+
+    if (plan->max_fps.num <= 0 || rate.num <= 0)
+        return rate;
+    if (fabs(times - round(times)) > 0.001 || rate.den * llrint(times) > INT32_MAX)
+        return (struct ratio){ 0, 1 };
+    return (struct ratio){ rate.num, rate.den * llrint(times) };
+}
+
+/* Of one view: even, and so is each half where two views share the frame's size. */
+static int side(int px, bool halved)
+{
+    int step = halved && px >= 4 ? 4 : 2;
+
+    return px / step * step;
+}
+
+static void fill_video(struct plan *plan, const struct film *film,
+                       const struct selection *selection, enum layout layout)
+{
+    struct plan_video *out = &plan->video;
     const struct media_stream *video = film_video(film);
     bool turned = video->rotation % 180 != 0;
     struct ratio sar = video->sar.num > 0 ? video->sar : (struct ratio){ 1, 1 };
 
     out->stream = video->index;
     (void)snprintf(out->codec, sizeof(out->codec), "%s", video->codec);
-    out->width = (turned ? video->height : video->width) / 2 * 2;
-    out->height = (turned ? video->width : video->height) / 2 * 2;
+    out->width = side(turned ? video->height : video->width, layout == LAYOUT_HALF_SBS);
+    out->height = side(turned ? video->width : video->height, layout == LAYOUT_HALF_TB);
     out->rotation = video->rotation;
     out->time_base = video->time_base;
     out->sar = turned ? (struct ratio){ sar.den, sar.num } : sar;
-    out->frame_rate = video->frame_rate;
+    out->frame_rate = rate_left(video->frame_rate, plan);
     out->color_range = is_rgb(video) ? RANGE_LIMITED : video->color_range;
     out->color_primaries = video->color_primaries;
     out->color_trc = video->color_trc;
     out->color_space = is_rgb(video) ? MATRIX_BT709 : video->color_space;
     out->chroma_location = video->chroma_location;
-    out->frames = (int64_t)film->frame_count;
-    out->start_pts = film->frames[0].pts;
-    out->end_pts = film->end;
+    out->frames = (int64_t)selection->count;
+    out->start_pts = selection->frames[0].pts;
+    out->end_pts = selection->end;
     out->interlaced = video->interlaced;
 }
 
@@ -135,11 +148,9 @@ static void fill_copies(struct plan *plan, const struct film *film, const char *
     }
 }
 
-static double duration_s(const struct film *film)
+static double duration_s(const struct plan_video *video)
 {
-    const struct media_stream *video = film_video(film);
-
-    return (double)(film->end - film->frames[0].pts) * (double)video->time_base.num /
+    return (double)(video->end_pts - video->start_pts) * (double)video->time_base.num /
            (double)video->time_base.den;
 }
 
@@ -154,9 +165,9 @@ static bool is_cluster(const struct job_spec *spec)
 
 /* Enough segments that the last worker does not keep the others waiting, none too short to pay: on
  * one machine a worker starts at once, in a cluster a pod costs 10 to 30 s. */
-static double segment_seconds(const struct film *film, const struct job_spec *spec)
+static double segment_seconds(const struct plan_video *video, const struct job_spec *spec)
 {
-    double whole = duration_s(film);
+    double whole = duration_s(video);
 
     if (spec->segment_seconds > 0)
         return spec->segment_seconds;
@@ -167,37 +178,40 @@ static double segment_seconds(const struct film *film, const struct job_spec *sp
 
 /* plan_cut saw packets' ordinals as dts, which ascend whatever the film says. The packet to seek to
  * is the last keyframe up to there; it need not be shown (edit lists). */
-static void place_seek(struct plan_segment *segment, const struct film *film)
+static void place_seek(struct plan_segment *segment, const struct film *film, bool all)
 {
     size_t at = (size_t)segment->seek_dts;
 
     while (at > 0 && !film->packets[at].key)
         at--;
+    if (!all)
+        at = plan_select_seek(film, at, segment->lead_pts);
     segment->seek_pts = film->packets[at].pts;
     segment->seek_dts = film->packets[at].dts;
     if (segment->seek_pts == FILM_NO_TIME || segment->seek_pts > segment->lead_pts)
         segment->seek_pts = segment->lead_pts; /* not found again: from the film's start */
 }
 
-static int fill_segments(struct plan *plan, const struct film *film, const struct job_spec *spec,
+static int fill_segments(struct plan *plan, const struct film *film,
+                         const struct selection *selection, const struct job_spec *spec,
                          struct err *err)
 {
-    const struct ratio *tb = &film_video(film)->time_base;
-    double ticks = segment_seconds(film, spec) * (double)tb->den / (double)tb->num;
+    const struct ratio *tb = &plan->video.time_base;
+    double ticks = segment_seconds(&plan->video, spec) * (double)tb->den / (double)tb->num;
     struct plan_cut_opts opts = {
         .target = ticks < 1      ? 1
                   : ticks > 1e15 ? (int64_t)1e15
                                  : llrint(ticks),
         .window = plan->window,
         .asked = spec->segment_seconds > 0 && !plan->pieces,
-        .capped = plan->pieces || duration_s(film) > CAPPED_S,
+        .capped = plan->pieces || duration_s(&plan->video) > CAPPED_S,
     };
 
-    if (plan_cut(&plan->segments, &plan->segment_count, film->frames, film->frame_count, film->end,
-                 &opts, err) < 0)
+    if (plan_cut(&plan->segments, &plan->segment_count, selection->frames, selection->count,
+                 selection->end, &opts, err) < 0)
         return -1;
     for (uint32_t i = 0; i < plan->segment_count; i++)
-        place_seek(&plan->segments[i], film);
+        place_seek(&plan->segments[i], film, selection->count == film->frame_count);
     return 0;
 }
 
@@ -231,8 +245,12 @@ int plan_draft(struct plan **out, const struct film *film, const struct job_spec
     AUTO(plan) struct plan *plan = xcalloc(1, sizeof(*plan));
     const char *container = NULL;
 
+    __attribute__((cleanup(selection_auto_))) struct selection selection = { .count = 0 };
     fill_source(&plan->source, film);
-    fill_video(&plan->video, film);
+    plan->video.time_base = film_video(film)->time_base;
+    if (plan_select(&selection, plan, film, spec, err) < 0)
+        return -1;
+    fill_video(plan, film, &selection, spec->layout);
     if (working_depth(&plan->video.bit_depth, film, spec, err) < 0 ||
         plan_container(&container, spec->output_uri, err) < 0)
         return -1;
@@ -242,7 +260,7 @@ int plan_draft(struct plan **out, const struct film *film, const struct job_spec
     (void)snprintf(plan->build, sizeof(plan->build), "%s", job_build());
     plan->pieces = spec->segment_mode == SEGMENT_COPY || film_needs_pieces(film);
     fill_copies(plan, film, container);
-    if (fill_segments(plan, film, spec, err) < 0)
+    if (fill_segments(plan, film, &selection, spec, err) < 0)
         return -1;
     *out = TAKE(plan);
     return 0;
@@ -251,6 +269,8 @@ int plan_draft(struct plan **out, const struct film *film, const struct job_spec
 struct text {
     char *out;
     size_t size, len;
+#define TELL_ROOM 240 /* for one stream's line, and for the last one's */
+
 };
 
 static void say(struct text *text, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
@@ -262,7 +282,7 @@ static void say(struct text *text, const char *fmt, ...)
     if (text->len + 1 >= text->size)
         return;
     if (text->len)
-        text->len += (size_t)snprintf(text->out + text->len, text->size - text->len, " ");
+        text->len += (size_t)snprintf(text->out + text->len, text->size - text->len, "\n");
     va_start(ap, fmt);
     n = vsnprintf(text->out + text->len, text->size - text->len, fmt, ap);
     va_end(ap);
@@ -292,7 +312,11 @@ void plan_warning(char *out, size_t size, const struct film *film, const struct 
         say(&text, "The film is interlaced; its fields are not separated.");
     if (video->bit_depth > 10 || (video->bit_depth > 8 && plan->video.bit_depth == 8))
         say(&text, "%d bits a sample become %d.", video->bit_depth, plan->video.bit_depth);
-    if (plan->dropped_count)
-        say(&text, "Not taken over: %s%s.", plan->dropped[0],
-            plan->dropped_count > 1 ? " and others" : "");
+    for (size_t i = 0; i < plan->dropped_count; i++) {
+        if (text.len + TELL_ROOM > size) {
+            say(&text, "Not taken over either: %zu more streams.", plan->dropped_count - i);
+            break;
+        }
+        say(&text, "Not taken over: %s.", plan->dropped[i]);
+    }
 }

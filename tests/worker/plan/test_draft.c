@@ -68,6 +68,8 @@ static void encoders_go_by_size(void **state)
         { "tall", "auto", "libx265", LAYOUT_FULL_TB, 3840, 2160, 3840, 4320 },
         { "asked for", "libx264", "libx264", LAYOUT_FULL_SBS, 3840, 2160, 7680, 2160 },
         { "nothing said", "", "libx264", LAYOUT_FULL_SBS, 640, 360, 1280, 360 },
+        { "even halves", "auto", "libx264", LAYOUT_HALF_SBS, 322, 182, 320, 182 },
+        { "even halves", "auto", "libx264", LAYOUT_HALF_TB, 322, 182, 322, 180 },
         { "odd", "auto", "libx264", LAYOUT_FULL_SBS, 161, 91, 320, 90 },
     };
 
@@ -182,6 +184,83 @@ static void depths_turns_and_colours(void **state)
     assert_int_equal(err.code, ERR_CONFIG);
 }
 
+/* 4 s at 25 a second, a keyframe every 12 frames. */
+static void a_part_of_a_film(void **state)
+{
+    static const struct {
+        const char *name;
+        double from, to, fps;
+        int64_t start, end, frames, seek;
+        bool cut_start, cut_end;
+    } rows[] = {
+        { "all", 0, 0, 0, 0, 4000, 100, 0, false, false },
+        { "from a frame on", 1, 0, 0, 1000, 4000, 75, 960, true, false },
+        { "from between frames on", 1.01, 0, 0, 1040, 4000, 74, 960, true, false },
+        { "from a keyframe on", 1.44, 0, 0, 1440, 4000, 64, 1440, true, false },
+        { "to a frame", 0, 2, 0, 0, 2000, 50, 0, false, true },
+        { "to behind the end", 0, 99, 0, 0, 4000, 100, 0, false, false },
+        { "both", 0.5, 0.6, 0, 520, 600, 2, 480, true, true },
+        { "half of the frames", 1, 0, 12.5, 1000, 4000, 38, 960, true, false },
+        { "more than there are", 0, 0, 60, 0, 4000, 100, 0, false, false },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        AUTO(film) struct film *film = table_film(100, 12, 320, 180);
+        AUTO(job_spec) struct job_spec *spec = film_spec("film", 0, DEPTH_VIDEO);
+        AUTO(plan) struct plan *plan = NULL;
+
+        spec->from_s = rows[i].from;
+        spec->to_s = rows[i].to;
+        spec->max_fps = rows[i].fps;
+        plan = draft(film, spec);
+        CHECK_INT(rows[i].name, plan->video.start_pts, rows[i].start);
+        CHECK_INT(rows[i].name, plan->video.end_pts, rows[i].end);
+        CHECK_INT(rows[i].name, plan->video.frames, rows[i].frames);
+        CHECK_INT(rows[i].name, plan->segments[0].seek_pts, rows[i].seek);
+        CHECK_INT(rows[i].name, plan->cut_start, rows[i].cut_start);
+        CHECK_INT(rows[i].name, plan->cut_end, rows[i].cut_end);
+    }
+}
+
+/* All keyframes but the first are left out: they are still where decoding begins. */
+static void keyframes_that_do_not_stay_are_sought(void **state)
+{
+    AUTO(film) struct film *film = table_film(100, 25, 320, 180);
+    AUTO(job_spec) struct job_spec *spec = film_spec("film", 1, DEPTH_VIDEO);
+    AUTO(plan) struct plan *plan = NULL;
+
+    (void)state;
+    spec->max_fps = 12.5;
+    plan = draft(film, spec);
+    CHECK_INT("segments", plan->segment_count, 4);
+    CHECK_INT("second", plan->segments[1].seek_pts, 1000);
+    CHECK_INT("last", plan->segments[3].seek_pts, 3000);
+    CHECK_INT("rate", plan->video.frame_rate.num * 2, plan->video.frame_rate.den * 25);
+}
+
+static void parts_that_hold_nothing_are_refused(void **state)
+{
+    static const struct {
+        double from, to;
+        const char *field;
+    } rows[] = { { 4, 0, "fromSeconds" }, { 5, 6, "fromSeconds" }, { 1.01, 1.03, "toSeconds" } };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        AUTO(film) struct film *film = table_film(100, 12, 320, 180);
+        AUTO(job_spec) struct job_spec *spec = film_spec("film", 0, DEPTH_VIDEO);
+        struct plan *plan;
+        struct err err;
+
+        spec->from_s = rows[i].from;
+        spec->to_s = rows[i].to;
+        assert_int_equal(plan_draft(&plan, film, spec, &err), -1);
+        assert_int_equal(err.code, ERR_CONFIG);
+        CHECK_HAS("message", err.msg, rows[i].field);
+    }
+}
+
 static void frames_that_share_a_time_are_counted(void **state)
 {
     AUTO(film) struct film *film = table_film(50, 12, 320, 180);
@@ -237,7 +316,7 @@ static void outputs_have_known_endings(void **state)
         const char *uri, *want;
     } rows[] = {
         { "a.mp4", "mp4" },         { "/x/b.MKV", "matroska" },
-        { "file:///c.mov", "mov" }, { "a.m4v", "mp4" },
+        { "file:///c.mov", "mov" }, { "a.m4v", NULL },
         { ".mp4", NULL },           { "a.avi", NULL },
         { "a.mp4/x", NULL },        { "mkv", NULL },
     };
@@ -420,6 +499,9 @@ int main(void)
         cmocka_unit_test(segments_go_by_length_and_workers),
         cmocka_unit_test(seeks_are_in_the_films_times),
         cmocka_unit_test(depths_turns_and_colours),
+        cmocka_unit_test(a_part_of_a_film),
+        cmocka_unit_test(keyframes_that_do_not_stay_are_sought),
+        cmocka_unit_test(parts_that_hold_nothing_are_refused),
         cmocka_unit_test(frames_that_share_a_time_are_counted),
         cmocka_unit_test(streams_are_copied_or_named),
         cmocka_unit_test(outputs_have_known_endings),
