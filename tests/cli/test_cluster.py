@@ -23,7 +23,6 @@ sys.path.insert(0, os.path.join(ROOT, "tests", "s3"))
 import client as s3  # noqa: E402  pylint: disable=wrong-import-position
 import control_plane  # noqa: E402  pylint: disable=wrong-import-position
 
-CRD = os.path.join(ROOT, "crds", "stereojob.io_stereojobs.yaml")
 API = "/apis/stereojob.io/v1/namespaces/films/stereojobs"
 VERBS = ("list", "get", "describe", "submit", "logs", "wait", "download", "suspend", "resume", "cancel", "retry", "delete")
 NOTES = "metadata.annotations"
@@ -34,19 +33,8 @@ STEREO = None
 
 def setUpModule():  # noqa: N802
     global PLANE  # pylint: disable=global-statement
-    try:
-        PLANE = control_plane.start()
-    except control_plane.Missing as missing:
-        print("skipped: %s" % missing)
-        sys.exit(77)
-    PLANE.kubectl("apply", "--server-side", "-f", CRD)
-    PLANE.kubectl("wait", "--for=condition=Established", "--timeout=30s", "crd/stereojobs.stereojob.io")
-    PLANE.namespace("films")
-    for _ in range(100):  # served a moment after it is Established
-        if PLANE.request("GET", API)[0] == 200:
-            return
-        time.sleep(0.1)
-    raise AssertionError("the CRD is not served")
+    PLANE = control_plane.start_or_skip("films")
+    PLANE.install_crd()
 
 
 def tearDownModule():  # noqa: N802

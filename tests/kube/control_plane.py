@@ -35,6 +35,7 @@ import time
 import urllib.parse
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+CRD = os.path.join(ROOT, "crds", "stereojob.io_stereojobs.yaml")
 READY_S = 120
 TRIES = 3  # a port that was free may be taken by another before we bind it
 
@@ -250,6 +251,17 @@ class ControlPlane(User):
                                  {"metadata": {"name": "default"}})
         assert code in (201, 409), doc
 
+    def install_crd(self):
+        """The kind StereoJob, served and discovered: a moment after it is Established."""
+        self.kubectl("apply", "--server-side", "--validate=strict", "-f", CRD)
+        self.kubectl("wait", "--for=condition=Established", "--timeout=30s", "crd/stereojobs.stereojob.io")
+        for _ in range(100):
+            if self.request("GET", "/apis/stereojob.io/v1/stereojobs")[0] == 200 and \
+                    "stereojobs" in self.kubectl("api-resources").stdout:
+                return
+            time.sleep(0.1)
+        raise AssertionError("the CRD is not served")
+
     def user(self, namespace, name, rules=(), cluster_rules=()):
         """A service account with a token; rules are RBAC rules in its namespace, cluster_rules everywhere."""
         base = "/api/v1/namespaces/%s/serviceaccounts" % namespace
@@ -299,6 +311,18 @@ def start(flags=()):
             plane.__exit__()
             raise
     raise AssertionError("not reached")
+
+
+def start_or_skip(*namespaces):
+    """For setUpModule: a running control plane with these namespaces, or the end of the program as skipped."""
+    try:
+        plane = start()
+    except Missing as missing:
+        print("skipped: %s" % missing)
+        sys.exit(77)
+    for name in namespaces:
+        plane.namespace(name)
+    return plane
 
 
 def main():

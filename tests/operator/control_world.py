@@ -50,8 +50,7 @@ class World:
     def _start(self):
         self.plane = control_plane.start()
         self.api = Api(self.plane.kubeconfig)
-        self.plane.kubectl("apply", "--server-side", "-f", os.path.join(ROOT, "crds", "stereojob.io_stereojobs.yaml"))
-        until("the CRD is established", lambda: self.api.find("/apis/stereojob.io/v1"))
+        self.plane.install_crd()
         self.plane.namespace(self.space)
         self._redis()
         self._s3()

@@ -11,7 +11,6 @@ import os
 import re
 import subprocess
 import sys
-import time
 import unittest
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -19,7 +18,6 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(HERE)))
 sys.path.insert(0, os.path.join(ROOT, "tests", "kube"))
 import control_plane  # noqa: E402  pylint: disable=wrong-import-position
 
-CRD = os.path.join(ROOT, "crds", "stereojob.io_stereojobs.yaml")
 JOBS = "/apis/stereojob.io/v1/namespaces/films/stereojobs"
 LEAST = {"apiVersion": "stereojob.io/v1", "kind": "StereoJob", "metadata": {"name": "film"},
          "spec": {"source": {"uri": "s3://films/in.mp4"}, "output": {"uri": "s3://films/out.mp4"}}}
@@ -36,19 +34,8 @@ PRINT = None
 
 def setUpModule():  # noqa: N802
     global PLANE  # pylint: disable=global-statement
-    try:
-        PLANE = control_plane.start()
-    except control_plane.Missing as missing:
-        print("skipped: %s" % missing)
-        sys.exit(77)
-    PLANE.kubectl("apply", "--server-side", "--validate=strict", "-f", CRD)
-    PLANE.kubectl("wait", "--for=condition=Established", "--timeout=30s", "crd/stereojobs.stereojob.io")
-    PLANE.namespace("films")
-    for _ in range(100):  # served, and discovered, a moment after it is Established
-        if PLANE.request("GET", JOBS)[0] == 200 and "stereojobs" in PLANE.kubectl("api-resources").stdout:
-            return
-        time.sleep(0.1)
-    raise AssertionError("the CRD is not served")
+    PLANE = control_plane.start_or_skip("films")
+    PLANE.install_crd()
 
 
 def tearDownModule():  # noqa: N802

@@ -23,12 +23,7 @@ MICRO_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$")
 
 def setUpModule():  # noqa: N802
     global PLANE  # pylint: disable=global-statement
-    try:
-        PLANE = control_plane.start()
-    except control_plane.Missing as missing:
-        print("skipped: %s" % missing)
-        sys.exit(77)
-    PLANE.namespace("films")
+    PLANE = control_plane.start_or_skip("films")
 
 
 def tearDownModule():  # noqa: N802

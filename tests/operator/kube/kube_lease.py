@@ -27,11 +27,7 @@ MERGE = "application/merge-patch+json"
 
 def setUpModule():  # noqa: N802
     global PLANE  # pylint: disable=global-statement
-    try:
-        PLANE = control_plane.start()
-    except control_plane.Missing as missing:
-        print("skipped: %s" % missing)
-        sys.exit(77)
+    PLANE = control_plane.start_or_skip()
 
 
 def tearDownModule():  # noqa: N802

@@ -37,12 +37,7 @@ CRD = {"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinitio
 
 def setUpModule():  # noqa: N802
     global PLANE  # pylint: disable=global-statement
-    try:
-        PLANE = control_plane.start()
-    except control_plane.Missing as missing:
-        print("skipped: %s" % missing)
-        sys.exit(77)
-    PLANE.namespace("films")
+    PLANE = control_plane.start_or_skip("films")
 
 
 def tearDownModule():  # noqa: N802

@@ -8,7 +8,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 import unittest
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -47,12 +46,8 @@ PRINT = None
 
 def setUpModule():  # noqa: N802
     global PLANE  # pylint: disable=global-statement
-    try:
-        PLANE = control_plane.start()
-    except control_plane.Missing as missing:
-        print("skipped: %s" % missing)
-        sys.exit(77)
-    PLANE.kubectl("apply", "--server-side", "-f", os.path.join(ROOT, "crds"))
+    PLANE = control_plane.start_or_skip()
+    PLANE.install_crd()
     PLANE.namespace("films", {"pod-security.kubernetes.io/enforce": "restricted",
                               "pod-security.kubernetes.io/enforce-version": "latest"})
     code, doc = PLANE.request("POST", "/api/v1/namespaces/films/serviceaccounts", {"metadata": {"name": "stereo-s3"}})
@@ -60,10 +55,6 @@ def setUpModule():  # noqa: N802
     code, doc = PLANE.request("POST", "/apis/node.k8s.io/v1/runtimeclasses", {"metadata": {"name": "nvidia"},
                                                                              "handler": "nvidia"})
     assert code == 201, doc
-    for _ in range(100):
-        if PLANE.request("GET", JOBS)[0] == 200:
-            return
-        time.sleep(0.1)
 
 
 def tearDownModule():  # noqa: N802
