@@ -139,6 +139,20 @@ static void views_read(struct pass *pass)
     views_beat(pass);
 }
 
+/* Fixed by the first pod, since results of two builds do not mix. Where nothing is done and nothing
+ * under way there is none to mix with: so a job gets away from an image that does not exist. */
+static void image_choose(struct pass *pass)
+{
+    struct job_status *status = &pass->status;
+    bool begun = status->worker_image[0] && status->planned;
+
+    for (size_t i = 0; i < pass->view_count && status->worker_image[0]; i++)
+        begun |= pass->views[i].phase != POD_FAILED;
+    if (pass->opts->pods.cluster && !begun)
+        (void)snprintf(status->worker_image, sizeof(status->worker_image), "%s",
+                       pass->opts->pods.image);
+}
+
 static int observe(struct pass *pass, struct err *err)
 {
     struct cluster *cluster = pass->opts->cluster;
@@ -149,13 +163,11 @@ static int observe(struct pass *pass, struct err *err)
     if (spec_parse(&pass->spec, pass->job, err) < 0 ||
         status_from_json(&pass->status, json_path(pass->job, "status"), err) < 0)
         return -1;
-    if (pass->opts->pods.cluster && !pass->status.worker_image[0])
-        (void)snprintf(pass->status.worker_image, sizeof(pass->status.worker_image), "%s",
-                       pass->opts->pods.image);
     if (pass->opts->track)
         track_snapshot(pass->opts->track, pass->status.completed,
                        pass->status.planned ? pass->status.plan.segments : 0, &pass->track);
     views_read(pass);
+    image_choose(pass);
     return 0;
 }
 

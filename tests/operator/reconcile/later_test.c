@@ -327,6 +327,37 @@ static void a_job_keeps_the_image_it_was_begun_with(void **state)
     }
 }
 
+/* A job whose first pods found no image: the operator was given another one since. */
+static void a_job_that_has_nothing_takes_the_image_of_now(void **state)
+{
+    static const struct pods_cluster in_a_cluster;
+    static const struct {
+        const char *phase, *image;
+    } cases[] = { { NULL, "worker" },
+                  { "Failed", "worker" },
+                  { "Pending", "worker:before" },
+                  { "Succeeded", "worker:before" } };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct turn turn;
+
+        turn_init(&turn);
+        turn.opts.pods.cluster = &in_a_cluster;
+        json_path_set(turn.later.job, "status", cJSON_CreateObject());
+        json_path_set(turn.later.job, "status.phase", cJSON_CreateString("Pending"));
+        json_path_set(turn.later.job, "status.workerImage", cJSON_CreateString("worker:before"));
+        if (cases[i].phase)
+            pod_add(&turn, 0, cases[i].phase);
+        start(&turn);
+        while (!turn.ends)
+            reply_all(&turn, ERR_NONE);
+        CHECK_STR("kept", json_path(turn.later.job, "status.workerImage")->valuestring,
+                  cases[i].image);
+        turn_clear(&turn);
+    }
+}
+
 static void a_job_that_is_gone_ends_the_pass(void **state)
 {
     struct turn turn;
@@ -354,6 +385,7 @@ int main(void)
         cmocka_unit_test(a_cancelled_job_releases_then_deletes),
         cmocka_unit_test(a_kind_that_failed_is_followed_by_none),
         cmocka_unit_test(a_job_keeps_the_image_it_was_begun_with),
+        cmocka_unit_test(a_job_that_has_nothing_takes_the_image_of_now),
         cmocka_unit_test(a_job_that_is_gone_ends_the_pass),
     };
 
