@@ -55,14 +55,14 @@ static const struct member plan_members[] = {
     ROW(TEXT, plan, "build", build, 0, 0),
 };
 
-static const struct member copy_members[] = {
-    ROW(INT, plan_copy, "stream", stream, 0, INT32_MAX),
-    ROW(TEXT, plan_copy, "codec", codec, 0, 0),
 /* Only in plans that leave frames out. */
 static const struct member pace_members[] = {
     ROW(RATIO, plan, "maxFps", max_fps, 1, INT32_MAX),
 };
 
+static const struct member copy_members[] = {
+    ROW(INT, plan_copy, "stream", stream, 0, INT32_MAX),
+    ROW(TEXT, plan_copy, "codec", codec, 0, 0),
     ROW(I64, plan_copy, "packets", packets, 0, INT64_MAX),
     ROW(I64, plan_copy, "bytes", bytes, 0, INT64_MAX),
     ROW(BOOL, plan_copy, "convert", convert, 0, 0),
@@ -284,15 +284,15 @@ char *plan_format(const struct plan *plan)
     members_add(doc, plan_members, COUNT(plan_members), 0, plan);
     add_copies(doc, plan);
     add_texts(doc, "dropped", plan->dropped, plan->dropped_count);
-    if (plan->store_races)
-        json_add_bool(doc, "storeRaces", true);
-    if (plan->pieces)
     if (plan->max_fps.num > 0)
         members_add(doc, pace_members, COUNT(pace_members), 0, plan);
     if (plan->cut_start)
         json_add_bool(doc, "cutStart", true);
     if (plan->cut_end)
         json_add_bool(doc, "cutEnd", true);
+    if (plan->store_races)
+        json_add_bool(doc, "storeRaces", true);
+    if (plan->pieces)
         add_texts(doc, "pieces", plan->piece, plan->segment_count);
     list = cJSON_AddArrayToObject(doc, "segments");
     for (uint32_t i = 0; i < plan->segment_count; i++) {

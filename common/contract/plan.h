@@ -67,6 +67,9 @@ struct plan {
     struct plan_video video;
     char codec[32]; /* the encoder, resolved from auto */
     int packed_width, packed_height;
+    bool cut_start;        /* --from: all that is before video.start_pts is left out */
+    bool cut_end;          /* --to: all from video.end_pts on */
+    struct ratio max_fps;  /* frames are left out as pace.h says; num 0: none */
     uint32_t window;       /* R, frames */
     uint64_t memory_bytes; /* estimate of one convert attempt */
     char build[64];
@@ -74,9 +77,6 @@ struct plan {
     bool pieces;              /* segment.mode Copy: convert i reads pieces[i] */
     char **piece;             /* owned array of segment_count store keys, or NULL */
     struct plan_copy *copies; /* owned */
-    bool cut_start;        /* --from: all that is before video.start_pts is left out */
-    bool cut_end;          /* --to: all from video.end_pts on */
-    struct ratio max_fps;  /* frames are left out as pace.h says; num 0: none */
     size_t copy_count;
     char **dropped; /* owned: "stream 3 (dvd_subtitle): MP4 cannot hold it" */
     size_t dropped_count;

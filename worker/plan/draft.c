@@ -182,10 +182,10 @@ static void place_seek(struct plan_segment *segment, const struct film *film, bo
 {
     size_t at = (size_t)segment->seek_dts;
 
-    while (at > 0 && !film->packets[at].key)
-        at--;
     if (!all)
         at = plan_select_seek(film, at, segment->lead_pts);
+    while (at > 0 && !film->packets[at].key)
+        at--;
     segment->seek_pts = film->packets[at].pts;
     segment->seek_dts = film->packets[at].dts;
     if (segment->seek_pts == FILM_NO_TIME || segment->seek_pts > segment->lead_pts)
@@ -243,9 +243,9 @@ int plan_draft(struct plan **out, const struct film *film, const struct job_spec
                struct err *err)
 {
     AUTO(plan) struct plan *plan = xcalloc(1, sizeof(*plan));
+    __attribute__((cleanup(selection_auto_))) struct selection selection = { .count = 0 };
     const char *container = NULL;
 
-    __attribute__((cleanup(selection_auto_))) struct selection selection = { .count = 0 };
     fill_source(&plan->source, film);
     plan->video.time_base = film_video(film)->time_base;
     if (plan_select(&selection, plan, film, spec, err) < 0)
@@ -266,11 +266,11 @@ int plan_draft(struct plan **out, const struct film *film, const struct job_spec
     return 0;
 }
 
+#define TELL_ROOM 240 /* for one stream's line, and for the last one's */
+
 struct text {
     char *out;
     size_t size, len;
-#define TELL_ROOM 240 /* for one stream's line, and for the last one's */
-
 };
 
 static void say(struct text *text, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
