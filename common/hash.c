@@ -30,7 +30,7 @@ static pthread_once_t crc_once = PTHREAD_ONCE_INIT;
 static void must(bool ok)
 {
     if (!ok)
-        abort();
+        mem_abort();
 }
 
 static void to_hex(char hex[HASH_HEX_SIZE], const unsigned char digest[SHA256_BYTES])

@@ -16,7 +16,7 @@
 static void *must(void *p)
 {
     if (!p)
-        abort();
+        mem_abort();
     return p;
 }
 

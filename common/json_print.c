@@ -7,6 +7,7 @@
 #include "common/json.h"
 
 #include "common/buf.h"
+#include "common/mem.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -25,7 +26,7 @@ static void put(struct printer *p, const char *text, size_t len)
     struct err err;
 
     if (buf_append(&p->out, text, len, &err) < 0)
-        abort();
+        mem_abort();
 }
 
 static void put_text(struct printer *p, const char *text)

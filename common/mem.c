@@ -7,14 +7,18 @@
 #include <string.h>
 #include <unistd.h>
 
-static void *must(void *p)
+void mem_abort(void)
 {
     static const char text[] = "out of memory\n";
 
-    if (!p) {
-        (void)!write(STDERR_FILENO, text, sizeof(text) - 1);
-        abort();
-    }
+    (void)!write(STDERR_FILENO, text, sizeof(text) - 1);
+    abort();
+}
+
+static void *must(void *p)
+{
+    if (!p)
+        mem_abort();
     return p;
 }
 

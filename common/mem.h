@@ -8,6 +8,8 @@
 
 #include <stddef.h>
 
+/* "out of memory" on stderr, and abort: where a library says no more than NULL. */
+void mem_abort(void) __attribute__((noreturn));
 void *xmalloc(size_t size) __attribute__((malloc));
 void *xcalloc(size_t count, size_t size) __attribute__((malloc));
 void *xrealloc(void *p, size_t size);

@@ -45,7 +45,7 @@ static void event_auto_(yaml_event_t *event)
 static void *must(void *p)
 {
     if (!p)
-        abort();
+        mem_abort();
     return p;
 }
 

@@ -26,7 +26,7 @@ struct printer {
 static void must(int ok)
 {
     if (!ok)
-        abort();
+        mem_abort();
 }
 
 static int take(void *ctx, unsigned char *data, size_t size)

@@ -335,7 +335,7 @@ static void default_put(cJSON *job, const char *path, const char *def)
     if (!def || !parent || !cJSON_IsObject(json_path(job, parent)) || json_path(job, path))
         return;
     if (json_parse(&value, def, strlen(def), &err) < 0)
-        abort(); /* ours, and every one is parsed in the tests */
+        mem_abort(); /* the default is ours, and every one is parsed in the tests */
     json_path_set(job, path, value);
 }
 

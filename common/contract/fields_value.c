@@ -47,7 +47,7 @@ bool field_value_matches(const char *text, const char *pattern)
     int rc;
 
     if (regcomp(&regex, pattern, REG_EXTENDED | REG_NOSUB) != 0)
-        abort(); /* ours, and every one is compiled in the tests */
+        mem_abort(); /* the pattern is ours, and every one is compiled in the tests */
     rc = regexec(&regex, text, 0, NULL, 0);
     regfree(&regex);
     return rc == 0;
@@ -218,7 +218,7 @@ void field_say(char why[FIELD_WHY_SIZE], const char *fmt, ...)
     n = vasprintf(&text, fmt, ap);
     va_end(ap);
     if (n < 0)
-        abort();
+        mem_abort();
     text_copy(why, FIELD_WHY_SIZE, text);
     free(text);
     for (; *why; why++) {

@@ -306,15 +306,23 @@ void report_frames(struct report *report, int64_t done, int64_t total)
 static void write_termination(const struct report *report, const char *text)
 {
     size_t len = strlen(text);
-    ssize_t written;
     int fd;
 
     if (!*report->termination_path)
         return;
     fd =
         open(report->termination_path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
-    written = fd < 0 ? -1 : write(fd, text, len);
-    if (written != (ssize_t)len)
+    while (fd >= 0 && len > 0) {
+        ssize_t n = write(fd, text, len);
+
+        if (n < 0 && errno != EINTR)
+            break;
+        if (n > 0) {
+            text += n;
+            len -= (size_t)n;
+        }
+    }
+    if (fd < 0 || len > 0)
         log_warn("the termination message could not be written to %s: %s", report->termination_path,
                  strerror(errno));
     if (fd >= 0)
