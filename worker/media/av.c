@@ -19,6 +19,9 @@ int media_av_fail(struct err *err, enum err_code code, int rc, const char *fmt, 
         code = ERR_NOMEM;
     else if (rc == AVERROR(ENOSPC))
         code = ERR_SPACE;
+    else if (code == ERR_INPUT &&
+             (rc == AVERROR(EAGAIN) || rc == AVERROR(EMFILE) || rc == AVERROR(ENFILE)))
+        code = ERR_INTERNAL; /* no thread or no file to be had: the film is not to blame */
     return err_set(err, code, "%s: %s", what, words);
 }
 
