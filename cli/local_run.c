@@ -291,11 +291,26 @@ static void note_lines(struct view *view, const char *text)
     }
 }
 
+static void damage_note(struct local_run *run)
+{
+    const struct record *output = &run->status.output;
+    AUTO_FREE char *line = NULL;
+
+    if (output->damaged == 0)
+        return;
+    line =
+        xasprintf("%" PRId64 " of %" PRId64 " frames are damaged in %s: those that do not decode "
+                  "show the frame before, the others what could be read; all times are kept",
+                  output->damaged, output->frames, run->spec->source_uri);
+    run->view.ops->note(&run->view, line);
+}
+
 static int end_completed(struct local_run *run)
 {
     struct err err;
 
     note_lines(&run->view, run->status.plan.warning);
+    damage_note(run);
     run->view.ops->end(&run->view, &run->progress);
     if (!run->opts->json)
         completed_print(run);

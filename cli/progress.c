@@ -121,6 +121,7 @@ void progress_look(struct progress *out, struct progress_state *state, const cha
     workers_look(out, pods, track);
     if (status->phase == PHASE_COMPLETED) {
         out->output_frames = status->output.frames;
+        out->output_damaged = status->output.damaged;
         out->output_bytes = (int64_t)status->output.bytes;
         out->output_ms = status->output.duration_ms;
     }

@@ -118,6 +118,17 @@ static void line(const char *name, const char *value)
     }
 }
 
+static void describe_damage(const cJSON *job)
+{
+    const cJSON *damaged = json_path(job, "status.output.damagedFrames");
+    char text[64];
+
+    if (!cJSON_IsNumber(damaged) || damaged->valuedouble < 1)
+        return;
+    (void)snprintf(text, sizeof(text), "%.0f frames, damaged in the source", damaged->valuedouble);
+    line("Damaged:", text);
+}
+
 static void describe_head(const cJSON *job)
 {
     char text[32], age[24];
@@ -138,6 +149,7 @@ static void describe_head(const cJSON *job)
     line("Failed:", json_text(job, "status.failedIndexes"));
     line("ETA:", json_text(job, "status.eta"));
     line("Warning:", json_text(job, "status.plan.warning"));
+    describe_damage(job);
 }
 
 static void describe_conditions(const cJSON *job)

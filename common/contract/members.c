@@ -122,8 +122,11 @@ void members_add(cJSON *obj, const struct member *members, size_t count, unsigne
                  const void *base)
 {
     for (size_t i = 0; i < count; i++) {
-        if (is_wanted(&members[i], when))
-            add(obj, &members[i], (const char *)base + members[i].offset);
+        const void *at = (const char *)base + members[i].offset;
+
+        if (is_wanted(&members[i], when) &&
+            !(members[i].may_lack && number_of(&members[i], at) == 0))
+            add(obj, &members[i], at);
     }
 }
 
@@ -131,7 +134,8 @@ int members_read(void *base, const cJSON *obj, const struct member *members, siz
                  unsigned when, struct err *err)
 {
     for (size_t i = 0; i < count; i++) {
-        if (!is_wanted(&members[i], when))
+        if (!is_wanted(&members[i], when) ||
+            (members[i].may_lack && !json_has(obj, members[i].key)))
             continue;
         if (read_one((char *)base + members[i].offset, obj, &members[i], err) < 0) {
             err->code = ERR_INTERNAL; /* ours wrote it: the user has nothing to correct */

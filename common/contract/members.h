@@ -9,6 +9,7 @@
 #include "common/err.h"
 #include "common/json.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -29,6 +30,7 @@ struct member {
     unsigned when; /* a bit for each kind of object that has it; 0 = all */
     size_t offset, size;
     int64_t min, max;
+    bool may_lack; /* not written when it is 0; not there: 0 */
 };
 
 #define MEMBER(type_, key_, struct_, field_, min_, max_)                                           \
@@ -49,7 +51,7 @@ struct member {
 /* when 0 = all members. */
 void members_add(cJSON *obj, const struct member *members, size_t count, unsigned when,
                  const void *base);
-/* Every member must be there. ERR_INTERNAL naming the key. */
+/* Every member must be there, but those that may lack. ERR_INTERNAL naming the key. */
 int members_read(void *base, const cJSON *obj, const struct member *members, size_t count,
                  unsigned when, struct err *err);
 /* Copies at most size-1 bytes and never half a UTF-8 character. */

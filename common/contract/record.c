@@ -37,6 +37,12 @@ static const struct member members[] = {
     ROW(FILE_BITS, U64, "bytes", bytes, 0, INT64_MAX),
     ROW(CONVERT_BIT, U32, "crc32c", crc32c, 0, UINT32_MAX),
     ROW(CONVERT_BIT, HEX, "sha256", sha256, 0, 0),
+    { .key = "damagedFrames",
+      .type = MEMBER_I64,
+      .when = FILE_BITS,
+      .may_lack = true,
+      .offset = offsetof(struct record, damaged),
+      .max = INT64_MAX },
     ROW(FILM_BITS, I64, "durationMs", duration_ms, 0, INT64_MAX),
     ROW(0, I64, "wallMs", wall_ms, 0, INT64_MAX),
 };

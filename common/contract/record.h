@@ -37,6 +37,7 @@ struct record {
     char sha256[HASH_HEX_SIZE];
     /* convert, assemble */
     uint64_t bytes;
+    int64_t damaged; /* of frames: mended by the decoder, or lost and shown as the one before */
     /* plan, convert, assemble */
     int64_t duration_ms; /* of film, segment, output */
     int64_t wall_ms;     /* this attempt took */

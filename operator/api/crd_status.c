@@ -87,6 +87,8 @@ const struct field status_fields[] = {
     { .path = "status.output", .type = FIELD_OBJECT, .doc = "The 3D film, once it is published." },
     RECORD("status.output"),
     COUNT("status.output.bytes", MILLIS_MAX, "Its size in bytes."),
+    COUNT("status.output.damagedFrames", MILLIS_MAX,
+          "Of its frames, those that the source film has damaged; left out when it is 0."),
 
     { .path = "status.deadLetters",
       .type = FIELD_LIST,

@@ -383,6 +383,7 @@ class AnswersTest(Case):
         self.assertEqual(events[-1]["phase"], "Completed")
         self.assertEqual(events[-1]["output"], {
             "uri": str(out), "width": 2 * film.width, "height": film.height, "frames": film.frames,
+            "damagedFrames": 0,
             "durationMs": film.frames * 40, "bytes": out.stat().st_size})
 
     def test_not_a_film(self):

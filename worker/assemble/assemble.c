@@ -11,6 +11,7 @@ static void fill_record(const struct job *job, struct record *record, const stru
     memcpy(record->uid, job->uid, sizeof(record->uid));
     record->id = job->id;
     record->frames = done->frames;
+    record->damaged = done->damaged;
     record->bytes = done->bytes;
     record->duration_ms = done->duration_ms;
     record->segments = plan->segment_count;

@@ -399,6 +399,7 @@ static int verify(struct join *join, struct store_writer *writer, struct done *d
     report(join, 0, true);
     *decode_us = media_readback_decode_us(readback);
     done->frames = found.packets;
+    done->damaged = join->opts->parts->damaged;
     return done_note_file(done, writer, err);
 }
 

@@ -75,6 +75,7 @@ static int add(struct parts *parts, const struct record *record, const char *uid
     part->crc32c = record->crc32c;
     part->bytes = record->bytes;
     parts->bytes += record->bytes;
+    parts->damaged += record->damaged;
     if (record->reorder > parts->reorder)
         parts->reorder = record->reorder;
     parts->count++;

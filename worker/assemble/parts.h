@@ -21,6 +21,7 @@ struct parts {
     uint32_t count;
     int reorder;    /* the largest */
     uint64_t bytes; /* of all */
+    int64_t damaged; /* frames of all */
     char extradata_sha256[HASH_HEX_SIZE];
 };
 

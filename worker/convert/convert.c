@@ -45,6 +45,7 @@ static void fill_record(const struct pipeline *p, struct record *record)
 
     media_encoder_facts(p->encoder, &facts);
     record->frames = p->frames;
+    record->damaged = p->damaged;
     record->start_pts = segment->start_pts;
     record->end_pts = segment->end_pts;
     record->time_base = p->plan->video.time_base;
@@ -89,13 +90,34 @@ static void start_record(const struct job *job, struct record *record)
     name_segment(record->object, &job->id);
 }
 
+/* Once more, with pictures for the frames that did not come; *err says why, and then how it ended.
+ */
+static int run_again(struct job *job, const struct plan *plan, struct record *record,
+                     int64_t begin_us, struct err *err)
+{
+    struct pipeline pipeline = {
+        .job = job, .plan = plan, .segment = &plan->segments[job->id.index], .repairing = true
+    };
+    int rc;
+
+    log_warn("segment %u: %s; it is made once more, with the frame before in the place of each "
+             "that does not come",
+             job->id.index, err->msg);
+    rc = run(&pipeline, record, begin_us, err);
+    if (rc == 0)
+        log_warn("segment %u: %lld of its %lld frames are damaged", job->id.index,
+                 (long long)record->damaged, (long long)record->frames);
+    pipeline_clear(&pipeline);
+    return rc;
+}
+
 int convert_run(struct job *job, struct record *record, struct err *err)
 {
     AUTO(plan) struct plan *plan = NULL;
     struct pipeline pipeline = { .job = job };
     struct record own;
     int64_t begin_us = clock_mono_us();
-    bool found;
+    bool found, incomplete;
     int rc;
 
     if (FP("convert.start"))
@@ -116,7 +138,10 @@ int convert_run(struct job *job, struct record *record, struct err *err)
     pipeline.plan = plan;
     pipeline.segment = &plan->segments[job->id.index];
     rc = run(&pipeline, &own, begin_us, err);
+    incomplete = pipeline.incomplete;
     pipeline_clear(&pipeline);
+    if (rc < 0 && incomplete)
+        rc = run_again(job, plan, &own, begin_us, err);
     if (rc < 0)
         return err_wrap(err, "segment %u", job->id.index);
     *record = own;

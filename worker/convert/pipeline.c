@@ -90,6 +90,21 @@ static int open_reader(struct pipeline *p, const char **what, struct err *err)
     return -1;
 }
 
+static int load_repair(struct pipeline *p, int stream, struct err *err)
+{
+    bool matches;
+
+    if (repair_load(&p->repair, &matches, p->source, p->plan, p->segment, stream, err) < 0)
+        return -1;
+    if (matches)
+        return 0;
+    return err_set(
+        err, ERR_INPUT,
+        "the film is damaged, and where its packets are read again from pts %lld on, their "
+        "times are not those of the plan: `ffmpeg -i IN -c copy OUT.mkv` may mend it",
+        (long long)p->segment->seek_pts);
+}
+
 static int open_film(struct pipeline *p, struct err *err)
 {
     const struct plan_video *video = &p->plan->video;
@@ -114,6 +129,8 @@ static int open_film(struct pipeline *p, struct err *err)
                        opts.stream);
     if (FP("convert.probe"))
         return err_set(err, ERR_INTERNAL, "failpoint convert.probe");
+    if (p->repairing && load_repair(p, opts.stream, err) < 0)
+        return -1;
     if (media_decoder_open(&p->decoder, p->source, &opts, err) < 0 ||
         media_decoder_seek(p->decoder, p->segment->seek_pts, p->segment->seek_dts, err) < 0)
         return err_wrap(err, "%s", source.what);
@@ -211,6 +228,7 @@ void pipeline_clear(struct pipeline *p)
     warp_free(p->warp);
     depth_free(p->depth);
     media_decoder_free(p->decoder);
+    repair_clear(&p->repair);
     media_source_free(p->source);
     store_reader_free(p->film);
     (void)pthread_mutex_destroy(&p->lock);
@@ -292,7 +310,7 @@ static void log_clocks(const struct pipeline *p)
 }
 
 /* Is what was encoded what the segment owns? */
-static int check_frames(const struct pipeline *p, struct err *err)
+static int check_frames(struct pipeline *p, struct err *err)
 {
     const struct plan_segment *segment = p->segment;
     int64_t damaged = media_decoder_damaged(p->decoder);
@@ -300,6 +318,7 @@ static int check_frames(const struct pipeline *p, struct err *err)
 
     if (same)
         return 0;
+    p->incomplete = !p->repairing && p->frames < segment->frames;
     if (damaged > 0)
         return err_set(err, ERR_INPUT,
                        "the film is damaged: %lld packets do not decode, and %lld frames came of "

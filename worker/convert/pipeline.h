@@ -13,6 +13,7 @@
 
 #include "worker/convert/depth_video.h"
 #include "worker/convert/queue.h"
+#include "worker/convert/repair.h"
 #include "worker/depth/depth.h"
 #include "worker/job.h"
 #include "worker/media/checker.h"
@@ -37,6 +38,7 @@ struct pipeline {
     const struct job *job;              /* borrowed */
     const struct plan *plan;            /* borrowed */
     const struct plan_segment *segment; /* borrowed, of plan */
+    bool repairing;                     /* frames that do not come are made up: see repair.h */
 
     struct store_reader *film; /* owned, as is what follows */
     struct media_source *source;
@@ -58,6 +60,10 @@ struct pipeline {
     int running;
     bool failed;
     struct err err; /* the first */
+
+    struct repair repair; /* the decode stage's, when repairing */
+    int64_t damaged;      /* the decode stage's: frames of the segment */
+    bool incomplete;      /* frames did not come that the plan has: the segment wants repairing */
 
     /* the encode stage's, read when all have ended */
     int64_t frames, first_pts, last_pts;

@@ -18,12 +18,77 @@ static int fail_here(struct err *err, const char *name)
     return err_set(err, ERR_INTERNAL, "failpoint %s", name);
 }
 
+static bool is_owned(const struct plan_segment *segment, int64_t pts)
+{
+    return pts >= segment->start_pts && pts < segment->end_pts;
+}
+
+/* Everything that is due by now. *open: the next stage still takes them. */
+static int give_due(struct pipeline *p, struct pipeline_clock *clock, struct media_frame **frame,
+                    bool mended, bool *open, struct err *err)
+{
+    for (;;) {
+        AUTO(media_frame) struct media_frame *out = NULL;
+        bool made;
+
+        if (repair_next(&p->repair, frame, &out, &made, &p->plan->video, err) < 0)
+            return -1;
+        if (!out)
+            return 0;
+        if ((made || mended) && is_owned(p->segment, media_frame_pts(out)))
+            p->damaged++;
+        *open = pipeline_give(clock, p->decoded, out) == 0;
+        if (!*open)
+            return 0;
+        (void)TAKE(out);
+    }
+}
+
+/* A segment whose only frames are made up is no film: where it is the whole of it, that is said. */
+static int end_repair(const struct pipeline *p, struct err *err)
+{
+    if (p->repair.decoded == 0 && p->plan->segment_count == 1)
+        return err_set(err, ERR_INPUT, "none of its %lld frames can be decoded",
+                       (long long)p->segment->frames);
+    queue_close(p->decoded);
+    return 0;
+}
+
+/* As stage_decode, with a picture for every frame that there should be. */
+static int decode_repairing(struct pipeline *p, struct pipeline_clock *clock, struct err *err)
+{
+    int64_t damaged = 0;
+    bool open = true, more = true;
+
+    report_step(p->job->report, "repair");
+    while (open && more && !atomic_load(&p->stop)) {
+        AUTO(media_frame) struct media_frame *frame = NULL;
+        bool mended;
+
+        if (media_decoder_next(p->decoder, &frame, err) < 0)
+            return -1;
+        report_progress(p->job->report, 1);
+        more = frame && media_frame_pts(frame) < p->segment->tail_pts;
+        if (frame && !more)
+            media_frame_unref(&frame);
+        /* What was lost is counted where it is made up. */
+        mended =
+            frame && media_decoder_damaged(p->decoder) - damaged > repair_lost(&p->repair, frame);
+        damaged = media_decoder_damaged(p->decoder);
+        if (give_due(p, clock, &frame, mended, &open, err) < 0)
+            return -1;
+    }
+    return open && !more ? end_repair(p, err) : 0;
+}
+
 int stage_decode(struct pipeline *p, struct pipeline_clock *clock, struct err *err)
 {
     const struct plan_segment *segment = p->segment;
     struct pace pace = pace_of(p->plan);
-    int64_t count = 0;
+    int64_t count = 0, damaged = 0;
 
+    if (p->repairing)
+        return decode_repairing(p, clock, err);
     report_step(p->job->report, "decode");
     while (!atomic_load(&p->stop)) {
         AUTO(media_frame) struct media_frame *frame = NULL;
@@ -41,6 +106,9 @@ int stage_decode(struct pipeline *p, struct pipeline_clock *clock, struct err *e
         pts = media_frame_pts(frame);
         if (pts >= segment->tail_pts)
             break;
+        if (is_owned(segment, pts) && media_decoder_damaged(p->decoder) > damaged)
+            p->damaged++;
+        damaged = media_decoder_damaged(p->decoder);
         if (pts < segment->lead_pts || !pace_takes(&pace, pts))
             continue;
         if (pipeline_give(clock, p->decoded, frame) < 0)

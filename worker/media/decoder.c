@@ -4,6 +4,7 @@
 #include "common/mem.h"
 #include "worker/media/av.h"
 
+#include <stdatomic.h>
 #include <string.h>
 
 #define NEAR_TRIES 4 /* 2, 8 and 32 seconds before the keyframe, then the film's start */
@@ -23,6 +24,9 @@ struct media_decoder {
     bool at_start, ordinals;
     int64_t packets;
     int64_t damaged;
+    atomic_int complaints; /* of libav, by any of the decoder's threads */
+    int complaints_seen;
+    bool complains; /* these tell of damage */
 };
 
 static int open_codec(struct media_decoder *decoder, const struct media_decoder_opts *opts,
@@ -46,6 +50,9 @@ static int open_codec(struct media_decoder *decoder, const struct media_decoder_
     decoder->ctx->pkt_timebase = media_rational(facts->time_base);
     decoder->ctx->thread_count = opts->threads;
     decoder->ctx->flags |= AV_CODEC_FLAG_UNALIGNED; /* crop exactly */
+    decoder->ctx->opaque = &decoder->complaints;    /* see media_quiet */
+    decoder->complains = par->codec_id == AV_CODEC_ID_HEVC || par->codec_id == AV_CODEC_ID_PRORES ||
+                         par->codec_id == AV_CODEC_ID_MJPEG || par->codec_id == AV_CODEC_ID_DNXHD;
     if (par->codec_id == AV_CODEC_ID_H264)
         decoder->ctx->flags |= AV_CODEC_FLAG_OUTPUT_CORRUPT; /* judged here: see is_broken */
     rc = avcodec_open2(decoder->ctx, codec, NULL);
@@ -220,6 +227,18 @@ static int judge(struct media_decoder *decoder, int64_t pts, bool *give, bool *a
     return 0;
 }
 
+/* AV_FRAME_FLAG_CORRUPT would also mark whole pictures: see is_broken. Decoders that mend without
+ * marking are caught by what they log. */
+static void count_mended(struct media_decoder *decoder)
+{
+    int complaints = atomic_load(&decoder->complaints);
+
+    if (decoder->picture->decode_error_flags ||
+        (decoder->complains && complaints != decoder->complaints_seen))
+        decoder->damaged++;
+    decoder->complaints_seen = complaints;
+}
+
 int media_decoder_next(struct media_decoder *decoder, struct media_frame **out, struct err *err)
 {
     *out = NULL;
@@ -244,6 +263,7 @@ int media_decoder_next(struct media_decoder *decoder, struct media_frame **out, 
             av_frame_unref(decoder->picture);
             continue;
         }
+        count_mended(decoder);
         av_frame_remove_side_data(decoder->picture, AV_FRAME_DATA_DISPLAYMATRIX);
         if (media_converter_run(decoder->converter, out, decoder->picture, err) < 0)
             return -1;

@@ -35,5 +35,7 @@ int media_decoder_seek(struct media_decoder *decoder, int64_t pts, int64_t dts, 
  * get the decoder's best guess. pts ascend strictly: of frames that share one, the first is given.
  */
 int media_decoder_next(struct media_decoder *decoder, struct media_frame **out, struct err *err);
-int64_t media_decoder_damaged(const struct media_decoder *decoder); /* packets that failed */
+/* Packets that failed, and pictures given that the decoder had to mend. Grows before the picture
+ * that shows it is given. */
+int64_t media_decoder_damaged(const struct media_decoder *decoder);
 #endif

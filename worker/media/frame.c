@@ -121,6 +121,18 @@ struct media_frame *media_frame_ref(struct media_frame *frame)
     return frame;
 }
 
+int media_frame_again(struct media_frame **out, const struct media_frame *frame, int64_t pts,
+                      struct err *err)
+{
+    AVFrame *av = av_frame_clone(frame->av);
+
+    if (!av)
+        return err_set(err, ERR_NOMEM, "no memory for a frame");
+    av->pts = pts;
+    *out = frame_of(av, frame->width, frame->height, frame->bit_depth);
+    return 0;
+}
+
 void media_frame_unref(struct media_frame **frame)
 {
     struct media_frame *gone = *frame;

@@ -21,6 +21,9 @@ struct media_packet;
 int media_frame_new(struct media_frame **out, int width, int height, int bit_depth,
                     struct err *err);
 struct media_frame *media_frame_ref(struct media_frame *frame);
+/* The same picture once more, at another time. ERR_NOMEM. */
+int media_frame_again(struct media_frame **out, const struct media_frame *frame, int64_t pts,
+                      struct err *err);
 void media_frame_unref(struct media_frame **frame); /* NULL-safe; clears the pointer */
 static inline void media_frame_auto_(struct media_frame **frame)
 {
