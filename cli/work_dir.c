@@ -2,6 +2,7 @@
 #include "cli/work_dir.h"
 
 #include "common/auto.h"
+#include "common/failpoint.h"
 #include "common/file.h"
 #include "common/mem.h"
 
@@ -31,6 +32,7 @@ int work_dir_remove(const char *work_dir, struct err *err)
 
         if (file_remove_tree(path, err) < 0)
             return err_wrap(err, "work folder");
+        (void)FP("cli.sweep");
     }
     if (file_remove_asides(work_dir, err) < 0)
         return err_wrap(err, "work folder");

@@ -3,11 +3,13 @@
  * torture.c - a library to be preloaded: the k-th call of one kind fails, once, as it might on a
  * bad day. Settings come from the environment and hold for the program named by TORTURE_NAME alone.
  *
- *   TORTURE_COUNT=FILE          fails nothing; at the end FILE has a line "KIND CALLS" for each
- * kind TORTURE=KIND:K:WHAT[+]      WHAT is an errno (ENOMEM, EIO, ENOSPC, ...) or "short", which
- * does half of a read or write; with + the K-th and every one after it (then what goes to stdout
- * and stderr is spared) TORTURE_CLOCK=MS:SECONDS    the wall clock jumps by SECONDS, MS after the
- * start
+ * TORTURE_COUNT=FILE: nothing fails; at the end FILE has a line "KIND CALLS" for each kind.
+ *
+ * TORTURE=KIND:K:WHAT[+]: WHAT is an errno (ENOMEM, EIO, ENOSPC, ...), "short", which does half of
+ * a read or write, or "kill", SIGKILL instead of the call. With + the K-th and every one after it;
+ * then what goes to stdout and stderr is spared.
+ *
+ * TORTURE_CLOCK=MS:SECONDS: the wall clock jumps by SECONDS, MS after the start.
  *
  * Kinds: own (allocations of the program's own code), lib (of the libraries), open, read, write,
  * sync, name (rename, link, unlink, mkdir), net, map, thread. A forked child goes on counting.
@@ -17,6 +19,7 @@
 #include <fcntl.h>
 #include <link.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -34,6 +37,7 @@
 #include <unistd.h>
 
 #define SHORT (-1)
+#define KILL  (-2)
 
 enum kind { OWN, LIB, OPEN, READ, WRITE, SYNC, NAME, NET, MAP, THREAD, KINDS };
 
@@ -48,12 +52,13 @@ static const struct {
     { "EMFILE", EMFILE }, { "EINTR", EINTR },       { "ECONNRESET", ECONNRESET },
     { "EAGAIN", EAGAIN }, { "EDQUOT", EDQUOT },     { "ECONNREFUSED", ECONNREFUSED },
     { "EROFS", EROFS },   { "ENETDOWN", ENETDOWN }, { "short", SHORT },
+    { "kill", KILL },
 };
 
 /* Written before main, then only read. */
 static bool active;
 static int wanted = -1; /* a kind */
-static int number;      /* an errno, or SHORT */
+static int number;      /* an errno, SHORT or KILL */
 static unsigned long at;
 static bool again;
 static const char *count_path;
@@ -76,7 +81,11 @@ static bool hit(enum kind kind)
     if (!active)
         return false;
     call = atomic_fetch_add(&calls[kind], 1) + 1;
-    return (int)kind == wanted && (call == at || (again && call > at));
+    if ((int)kind != wanted || (call != at && (!again || call < at)))
+        return false;
+    if (number == KILL)
+        (void)kill(getpid(), SIGKILL);
+    return true;
 }
 
 /* True: the call fails, and errno says how. */

@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Each worker verb and `stereo convert` while the k-th call of one kind fails (torture.c).
+"""Each worker verb and `stereo convert` while the k-th call of one kind fails, or the program is killed (torture.c).
 
     torture.py                  a sample: a k or two of every kind for every verb
-    torture.py --whole          every k (TORTURE_SECONDS: at most so long, then drawn k for so long)
+    torture.py --kills          killed at the failpoints of POINTS, and at a sample of the calls that change the disk
+    torture.py [--kills] --whole    every k (TORTURE_SECONDS: at most so long, then drawn k for so long)
     torture.py VERB:KIND:K:WHAT [...]      these trials, with what the program said
 
 What must hold: no crash (but for the abort of common/mem.h, "out of memory"), no report of a sanitizer, an
@@ -51,6 +52,32 @@ KINDS = {
     "own": ("ENOMEM",), "lib": ("ENOMEM",), "open": ("EMFILE", "EIO"), "read": ("EIO", "EINTR", "short"),
     "write": ("ENOSPC", "EIO", "ENOSPC+", "EINTR", "short"), "sync": ("EIO",), "name": ("EIO", "ENOSPC"),
     "net": ("ECONNRESET", "ENETDOWN+", "short"), "map": ("ENOMEM",), "thread": ("EAGAIN",),
+}
+KILLS = {kind: ("kill",) for kind in ("write", "sync", "name", "net")}
+# Where a worker may die, with the k-th pass. A film is read in ranges, so there is no download; nothing is locked,
+# so there is what only the first writes. An upload of many parts: tests/worker/store/test_films.py.
+STEPS = (
+    ("start", "convert.start", 1), ("lock", "convert.facts.after", 1), ("download", "store.read", 1),
+    ("probe", "convert.probe", 1), ("first decode", "convert.decode.first", 1), ("mid-inference", "convert.depth", 4),
+    ("mid-encode", "convert.encode.mid", 1), ("trailer", "convert.trailer", 1), ("upload", "s3:store.put.before", 1),
+    ("before Complete", "convert.commit.before", 1), ("after Complete", "convert.commit.after", 1),
+    ("after Complete", "s3:store.put.after", 1), ("after commit", "convert.record.after", 1),
+    ("after commit, before Redis", "report.before", 1), ("after Redis", "report.after", 1),
+)
+REPORTED = (("report.before", 1), ("report.after", 1))
+STORED = (("store.put.before", 1), ("store.put.after", 1))
+POINTS = {
+    "convert": [(name, k) for _, name, k in STEPS if not name.startswith("s3:")],
+    "s3-convert": [(name.removeprefix("s3:"), k) for _, name, k in STEPS],
+    "plan": [("plan.start", 1), ("store.read", 1), ("plan.write.before", 1), ("plan.write.after", 1), *REPORTED],
+    "s3-plan": [("store.read", 2), ("plan.write.before", 1), ("plan.write.after", 1), *REPORTED],
+    "assemble": [("assemble.start", 1), ("store.read", 3), ("assemble.mid", 1), ("assemble.before_publish", 1),
+                 ("assemble.after_publish", 1), *REPORTED],
+    "s3-assemble": [("assemble.mid", 1), ("assemble.before_publish", 1), ("assemble.after_publish", 1), *STORED,
+                    *REPORTED],
+    "clean": [("clean.start", 1), ("clean.mid", 1), ("clean.end", 1), *REPORTED],
+    "cli": [("local.save.before", 1), ("local.save.after", 1), ("local.save.before", 3), ("local.save.after", 5),
+            ("local.child", 1), ("local.child", 2), ("local.child", 4), ("cli.sweep", 1), ("cli.sweep", 3)],
 }
 VERBS = ("plan", "convert", "assemble", "clean")
 PLACES = {"": VERBS, "s3-": VERBS[:3], "cli": ("cli",)}  # a verb's name begins with where the work is
@@ -231,6 +258,11 @@ def judge(trial, end, others):
         return "hangs"
     if end.code == -signal.SIGABRT and shortage:
         return None
+    if trial.what == "kill" or trial.kind == "point":
+        if end.code == -signal.SIGKILL:
+            return None
+        if trial.kind == "point":
+            return f"it was not killed: exit {end.code}"
     if end.code < 0:
         return f"killed by signal {-end.code}"
     if end.code == SANITIZER or "Sanitizer" in end.text or "runtime error:" in end.text:
@@ -253,7 +285,10 @@ def half(world):
 def attempt(world, trial):
     """(what is wrong or None, the end)"""
     world.restore(trial.verb)
-    torture = {"TORTURE": f"{trial.kind}:{trial.number}:{trial.what}"}
+    if trial.kind == "point":
+        torture = {"STEREO_FP": f"{trial.what}=kill@{trial.number}"}
+    else:
+        torture = {"TORTURE": f"{trial.kind}:{trial.number}:{trial.what}"}
     end = world.run(trial.verb, **torture)
     if LEAK in end.text:  # whose? Libraries are known by whole stacks, which take their time
         world.restore(trial.verb)
@@ -316,11 +351,11 @@ def make_worlds(top, film, services):
     return worlds
 
 
-def all_trials(worlds):
+def all_trials(worlds, kinds):
     """[[the trials of one verb, kind and fault, in order of k]]"""
     found = []
     for verb, world in worlds.items():
-        for kind, whats in KINDS.items():
+        for kind, whats in kinds.items():
             if verb.startswith("s3-") and kind not in S3_KINDS:
                 continue
             for what in whats:
@@ -371,6 +406,7 @@ def report(results, verbose):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--whole", action="store_true")
+    parser.add_argument("--kills", action="store_true")
     parser.add_argument("--only", default="", help="trials whose name matches this expression")
     parser.add_argument("--seed", type=int, default=SEED)
     parser.add_argument("trials", nargs="*")
@@ -384,15 +420,17 @@ def main():
             for number in range(max(1, min(2, os.cpu_count() or 1))):
                 worlds = make_worlds(pathlib.Path(top) / str(number), film, services)
                 pool.put(worlds)
-            groups = all_trials(worlds)
+            groups = all_trials(worlds, KILLS if options.kills else KINDS)
             if options.trials:
                 trials = [Trial(verb, kind, int(k), what) for verb, kind, k, what in
                           (text.split(":") for text in options.trials)]
             else:
                 every = [trial for group in groups for trial in group]
                 trials = every if options.whole else sample(groups, draw)
+                if options.kills:
+                    trials += [Trial(verb, "point", k, name) for verb, points in POINTS.items() for name, k in points]
                 trials = [trial for trial in trials if re.search(options.only, str(trial))]
-                print(f"{len(trials)} of {len(every)} trials, seed {options.seed}", flush=True)
+                print(f"{len(trials)} trials, {len(every)} calls, seed {options.seed}", flush=True)
                 draw.shuffle(trials)
             limit = float(os.environ.get("TORTURE_SECONDS") or "inf") if options.whole else float("inf")
             work(trials, pool, results, began + limit)

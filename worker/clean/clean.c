@@ -4,6 +4,7 @@
  * the job's own stages write: whatever else somebody keeps there stays.
  */
 #include "common/clock.h"
+#include "common/failpoint.h"
 #include "common/log.h"
 #include "worker/assemble/done.h"
 #include "worker/job.h"
@@ -62,15 +63,21 @@ int clean_run(struct job *job, struct record *record, struct err *err)
 
     *record = (struct record){ .id = job->id };
     memcpy(record->uid, job->uid, sizeof(record->uid));
+    if (FP("clean.start"))
+        return err_set(err, ERR_INTERNAL, "failpoint clean.start");
     for (size_t i = 0; i < sizeof(trees) / sizeof(trees[0]); i++)
         if (store_remove_tree(job->store, trees[i], NULL, err) < 0)
             return -1;
+    if (FP("clean.mid"))
+        return err_set(err, ERR_INTERNAL, "failpoint clean.mid");
     for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
         if (store_remove(job->store, keys[i], err) < 0)
             return -1;
     if (remove_probes(job->store, err) < 0 || store_drop(job->store, err) < 0 ||
         abandon_output(job->spec->output_uri, err) < 0)
         return -1;
+    if (FP("clean.end"))
+        return err_set(err, ERR_INTERNAL, "failpoint clean.end");
     record->wall_ms = (clock_mono_us() - started_us) / 1000;
     return 0;
 }

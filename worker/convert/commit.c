@@ -73,8 +73,10 @@ int commit_facts(const struct job *job, const struct encoder_facts *facts, struc
     if (compare_facts(job, facts, &why) == 0)
         return 0;
     if (why.code == ERR_NOT_FOUND &&
-        store_create(job->store, NAME_ENCODER, text, strlen(text), &why) == 0)
+        store_create(job->store, NAME_ENCODER, text, strlen(text), &why) == 0) {
+        (void)FP("convert.facts.after");
         return 0;
+    }
     if (why.code == ERR_CONFLICT) /* another was first, since we looked */
         return compare_facts(job, facts, err);
     *err = why;

@@ -183,6 +183,7 @@ static int pop_ready(struct pipeline *p, struct pipeline_clock *clock, struct ri
             return -1;
         if (!ready)
             return 0;
+        (void)FP("convert.depth");
         if (ring->count == 0)
             return err_set(err, ERR_INTERNAL, "a depth too many");
         ring->first = (ring->first + 1) % RING;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "common/clock.h"
+#include "common/failpoint.h"
 #include "worker/job.h"
 #include "worker/media/encoder.h"
 #include "worker/plan/draft.h"
@@ -70,8 +71,12 @@ static int write_plan(const struct job *job, const struct plan *plan, bool *lost
     AUTO_FREE char *text = plan_format(plan);
 
     *lost = false;
-    if (store_create(job->store, NAME_PLAN, text, strlen(text), err) == 0)
+    if (FP("plan.write.before"))
+        return err_set(err, ERR_INTERNAL, "failpoint plan.write.before");
+    if (store_create(job->store, NAME_PLAN, text, strlen(text), err) == 0) {
+        (void)FP("plan.write.after");
         return 0;
+    }
     if (err->code != ERR_CONFLICT)
         return err_wrap(err, "%s", NAME_PLAN);
     *lost = true;
@@ -141,6 +146,8 @@ int plan_run(struct job *job, struct record *record, struct err *err)
     bool found, lost;
 
     *record = (struct record){ .frames = 0 };
+    if (FP("plan.start"))
+        return err_set(err, ERR_INTERNAL, "failpoint plan.start");
     if (use_existing(job, record, &found, err) < 0)
         return -1;
     if (!found) {

@@ -378,8 +378,12 @@ static int put_whole(struct s3_writer *writer, struct err *err)
         return -1;
     if (got != len)
         return err_set(err, ERR_INTERNAL, "the spool has lost its end");
-    if (s3_put(writer->access->s3, writer->key, data, len, &condition, NULL, &refused) == 0)
+    if (FP("store.put.before"))
+        return err_set(err, ERR_DEPENDENCY, "failpoint store.put.before");
+    if (s3_put(writer->access->s3, writer->key, data, len, &condition, NULL, &refused) == 0) {
+        (void)FP("store.put.after");
         return 0;
+    }
     if (!is_refused(&refused)) {
         *err = refused;
         return -1;
@@ -416,8 +420,10 @@ static int complete(struct s3_writer *writer, struct err *err)
     for (uint32_t i = 0; i < count; i++)
         parts[i] = writer->parts[i].s3;
     if (s3_upload_complete(writer->access->s3, writer->key, writer->upload_id, parts, count,
-                           &condition, NULL, &refused) == 0)
+                           &condition, NULL, &refused) == 0) {
+        (void)FP("store.complete.after");
         return 0;
+    }
     if (!is_refused(&refused)) {
         *err = refused;
         return -1;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "worker/store/store.h"
 
+#include "common/failpoint.h"
 #include "common/mem.h"
 #include "worker/store/ops.h"
 #include "worker/store/place.h"
@@ -176,6 +177,8 @@ const struct store_stat *store_reader_stat(const struct store_reader *reader)
 int store_reader_read(struct store_reader *reader, uint64_t offset, void *out, size_t len,
                       size_t *got, struct err *err)
 {
+    if (FP("store.read"))
+        return err_set(err, ERR_DEPENDENCY, "failpoint store.read");
     return reader->ops->read(reader, offset, out, len, got, err);
 }
 

@@ -3,6 +3,7 @@
 
 #include "common/clock.h"
 #include "common/contract/names.h"
+#include "common/failpoint.h"
 #include "common/file.h"
 #include "common/mem.h"
 #include "operator/cluster/local/child.h"
@@ -177,6 +178,7 @@ static int pod_start(struct cluster_local *local, cJSON *pod, int64_t now_ms, bo
         local->store.dirty = true;
         return 0;
     }
+    (void)FP("local.child");
     if (deadline_ms)
         child.deadline_us = clock_mono_us() + deadline_ms * 1000;
     if (child_watch(local, &child, err) < 0) {

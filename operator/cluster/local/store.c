@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "operator/cluster/local/store.h"
 
+#include "common/failpoint.h"
 #include "common/file.h"
 #include "common/mem.h"
 #include "operator/cluster/local/compare.h"
@@ -156,8 +157,10 @@ int local_store_save(struct local_store *store, struct err *err)
     cJSON_AddItemReferenceToObject(store->job, "pods", store->pods);
     text = json_print(store->job);
     cJSON_DeleteItemFromObjectCaseSensitive(store->job, "pods"); /* only the reference */
+    (void)FP("local.save.before");
     if (file_write(store->path, text, strlen(text), err) < 0)
         return -1;
+    (void)FP("local.save.after");
     store->dirty = false;
     return 0;
 }
