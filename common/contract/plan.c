@@ -44,6 +44,9 @@ static const struct member video_members[] = {
     ROW(I64, plan_video, "startPts", start_pts, PTS_MIN, PTS_MAX),
     ROW(I64, plan_video, "endPts", end_pts, PTS_MIN, PTS_MAX),
     ROW(BOOL, plan_video, "interlaced", interlaced, 0, 0),
+    ROW(BOOL, plan_video, "flipped", flipped, 0, 0),
+    ROW(TEXT, plan_video, "masteringDisplay", hdr.mastering, 0, 0),
+    ROW(TEXT, plan_video, "contentLight", hdr.light, 0, 0),
 };
 
 static const struct member plan_members[] = {

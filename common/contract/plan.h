@@ -23,6 +23,11 @@ struct ratio {
     int64_t num, den; /* den >= 1 */
 };
 
+struct plan_hdr {        /* "" where the film does not say it; written as x264 and x265 read it */
+    char mastering[128]; /* "G(x,y)B(x,y)R(x,y)WP(x,y)L(max,min)" */
+    char light[24];      /* "MaxCLL,MaxFALL" */
+};
+
 struct plan_video {
     int stream;        /* index in the source */
     char codec[32];    /* libav decoder's codec name, "h264" */
@@ -33,7 +38,9 @@ struct plan_video {
     int color_range, color_primaries, color_trc, color_space, chroma_location; /* H.273 / libav */
     int64_t frames;
     int64_t start_pts, end_pts; /* first frame; last frame's end */
-    bool interlaced;
+    bool interlaced;            /* fields become whole pictures, one for two */
+    bool flipped;               /* mirrored left to right, before the rotation */
+    struct plan_hdr hdr;
 };
 
 struct plan_segment {

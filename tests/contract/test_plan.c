@@ -34,7 +34,10 @@ static struct plan *plan_new(int64_t far)
                                        .frames = 20,
                                        .start_pts = far,
                                        .end_pts = far + 200,
-                                       .interlaced = true };
+                                       .interlaced = true,
+                                       .flipped = true,
+                                       .hdr = { .mastering = "G(1,2)B(3,4)R(5,6)WP(7,8)L(9,1)",
+                                                .light = "1000,400" } };
     memcpy(plan->codec, "libx265", sizeof("libx265"));
     plan->packed_width = 3840;
     plan->packed_height = 1080;
@@ -84,6 +87,9 @@ static void check_video(const struct plan_video *got, const struct plan_video *w
     CHECK_INT("start", got->start_pts, want->start_pts);
     CHECK_INT("end", got->end_pts, want->end_pts);
     CHECK_INT("interlaced", got->interlaced, want->interlaced);
+    CHECK_INT("flipped", got->flipped, want->flipped);
+    CHECK_STR("mastering", got->hdr.mastering, want->hdr.mastering);
+    CHECK_STR("light", got->hdr.light, want->hdr.light);
 }
 
 static void check_segment(const struct plan_segment *got, const struct plan_segment *want)
@@ -195,6 +201,7 @@ static const struct row {
     { "video.startPts", "-10", "plan.json: segments[0]: startPts 0 is not -10" },
     { "video.startPts", "1e300", "plan.json: video: startPts: must be" },
     { "video.interlaced", "1", "plan.json: video: interlaced: must be true or false" },
+    { "video.flipped", "0", "plan.json: video: flipped: must be true or false" },
     { "codec", "\"a codec with a name of 40 characters....\"", "plan.json: codec: must have" },
     { "window", "65537", "plan.json: window: must be 0..65536" },
     { "packedWidth", "0", "plan.json: packedWidth: must be" },

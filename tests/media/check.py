@@ -25,6 +25,7 @@ TAGS = ("title", "artist", "album", "comment", "date", "genre", "copyright")
 MARKS = {"full-sbs": "side by side", "half-sbs": "side by side", "full-tb": "top and bottom",
          "half-tb": "top and bottom"}
 MS = Fraction(1, 1000)
+THUMBNAIL = 8  # levels of 255, on average
 
 
 class Media:
@@ -57,7 +58,13 @@ class Media:
         """Presentation times of the frames that are shown, ascending, in seconds."""
         shown = [p for p in self.packets[self.video["index"]] if "D" not in p["flags"]]
         if any("pts" not in p for p in shown):  # AVI: what a player makes of it
-            return [self.time(self.video, p.get("pts", p.get("dts"))) for p in shown]
+            frames = probe(self.path, "-select_streams", str(self.video["index"]), "-show_frames",
+                           "-show_entries", "frame=best_effort_timestamp")["frames"]
+            ticks = [int(f.get("best_effort_timestamp", -1)) for f in frames]
+            for i in range(2, len(ticks)):
+                if ticks[i] < 0:  # the last, which no packet came behind
+                    ticks[i] = 2 * ticks[i - 1] - ticks[i - 2]
+            return [self.time(self.video, t) for t in ticks]
         return sorted(self.time(self.video, p["pts"]) for p in shown)
 
     def first_time(self, stream):
@@ -69,6 +76,9 @@ class Media:
 
     def is_mp4(self):
         return "mp4" in self.doc["format"]["format_name"]
+
+    def is_yuv(self):
+        return not self.video.get("pix_fmt", "").startswith(("gbr", "rgb", "bgr"))
 
     def is_mpeg_stream(self):
         return self.doc["format"]["format_name"] in ("mpegts", "mpeg")
@@ -125,8 +135,7 @@ def first_difference(got, want):
     return f"{len(got)}, want {len(want)}"
 
 
-def check_barcodes(out, layout, frames):
-    want = list(range(frames))
+def check_barcodes(out, layout, want):
     for eye in ("left", "right"):
         if layout in ("left", "right") and eye == "right":
             continue
@@ -135,10 +144,16 @@ def check_barcodes(out, layout, frames):
             yield f"frames: {eye} eye: {first_difference(got, want)}"
 
 
-def check_times(source, out):
+def check_times(source, out, retimed):
+    """retimed: the source's own times are no use (missing, or they jump); ours must ascend."""
     want, got = source.frame_times(), out.frame_times()
     if len(want) != len(got):
         yield f"times: {len(got)} frames, the source has {len(want)}"
+        return
+    if retimed:
+        steps = [b - a for a, b in zip(got, got[1:])]
+        if steps and (min(steps) <= 0 or max(steps) > 2 * sorted(steps)[len(steps) // 2]):
+            yield f"times: frames lie {float(min(steps))} to {float(max(steps))} s apart"
         return
     shift = got[0] - want[0]
     tolerance = 0 if out.is_mp4() else MS / 2
@@ -302,8 +317,13 @@ def check_picture(source, out, layout):
     sar = ratio(source.video.get("sample_aspect_ratio"))
     if rotation_of(source.video) % 180:
         width, height, sar = height, width, 1 / sar
-    width += width % 2
-    height += height % 2
+    width -= width % 2  # the last column or row is cropped
+    height -= height % 2
+    if any(d.get("side_data_type") == "Display Matrix"
+           for d in out.video.get("side_data_list", [])):
+        yield "the output has a display matrix"
+    if out.video.get("field_order", "progressive") != "progressive":
+        yield f"the output is interlaced: {out.video['field_order']}"
     want = {"full-sbs": (2 * width, height), "full-tb": (width, 2 * height)}.get(
         layout, (width, height))
     got = out.video["width"], out.video["height"]
@@ -316,8 +336,76 @@ def check_picture(source, out, layout):
     for key in ("color_range", "color_space", "color_transfer", "color_primaries"):
         told = source.video.get(key, "unknown")
         said = out.video.get(key, "tv" if key == "color_range" else "unknown")
-        if told not in ("unknown", "reserved") and said != told:
+        if told == "gbr" and key == "color_space":  # RGB becomes YUV
+            told = "bt709"
+        if told not in ("unknown", "reserved") and said != told and source.is_yuv():
             yield f"{key}: {said}, the source has {told}"
+
+
+def thumbnails(media, filters):
+    """32 x 18 pixels in RGB of every frame, as it is shown."""
+    done = run(["ffmpeg", "-nostdin", "-v", "error", "-i", media.path, "-map", "0:V:0", "-vf",
+                f"{filters},scale=32:18:flags=area,format=rgb24,settb=1/25,setpts=N", "-fps_mode",
+                "passthrough", "-enc_time_base", "1/25", "-f", "rawvideo", "-"])
+    size = 32 * 18 * 3
+    return [done.stdout[i:i + size] for i in range(0, len(done.stdout), size)]
+
+
+def check_thumbnails(source, out, layout):
+    """The left eye is the source but for small shifts: upright, not mirrored, in its colours."""
+    want = thumbnails(source, "bwdif=mode=send_frame:deint=interlaced")
+    got = thumbnails(out, crop_of(layout, "left"))
+    if len(want) != len(got):
+        yield f"thumbnails: {len(got)}, the source has {len(want)}"
+        return
+    for i, (a, b) in enumerate(zip(want, got)):
+        off = sum(abs(x - y) for x, y in zip(a, b)) / len(a)
+        if off > THUMBNAIL:
+            yield f"thumbnail {i}: {off:.1f} levels off the source's"
+            return
+
+
+def hdr_of(media):
+    """What the first frame and the container say of the display that the film was made for."""
+    frames = probe(media.path, "-select_streams", "v:0", "-read_intervals", "%+#16", "-show_frames",
+                   "-show_entries", "frame=side_data_list")["frames"] or [{}]
+    kinds = ("Mastering display metadata", "Content light level metadata")
+    return [{d["side_data_type"]: {k: Fraction(str(v)) for k, v in d.items()
+                                   if k != "side_data_type"}
+             for d in lists if d.get("side_data_type") in kinds}
+            for lists in (frames[0].get("side_data_list", []),
+                          media.video.get("side_data_list", []))]
+
+
+def h264_hdr_of(media):
+    """The same two messages in H.264, which ffprobe does not tell before 6.0."""
+    done = run(["ffmpeg", "-nostdin", "-v", "trace", "-i", media.path, "-map", "0:V:0", "-c", "copy",
+                "-bsf:v", "trace_headers", "-frames:v", "1", "-f", "null", "-"], text=True)
+    return {key: int(value) for key, value in re.findall(
+        r"(m\w+_luminance|max_\w*light_level)\s+[01]+ = (\d+)", done.stderr)}
+
+
+def check_hdr(source, out):
+    if source.video.get("color_transfer") not in ("smpte2084", "arib-std-b67"):
+        return
+    picture, container = hdr_of(source)
+    want = {**container, **picture}
+    picture, container = hdr_of(out)
+    if container != want:
+        yield f"HDR in the container: {container}, the source has {want}"
+    if out.video["codec_name"] == "h264":
+        picture = h264_hdr_of(out)
+        screen = want.get("Mastering display metadata", {})
+        light = want.get("Content light level metadata", {})
+        want = {"max_display_mastering_luminance": screen.get("max_luminance", 0) * 10000,
+                "min_display_mastering_luminance": screen.get("min_luminance", 0) * 10000,
+                "max_content_light_level": light.get("max_content", 0),
+                "max_pic_average_light_level": light.get("max_average", 0)}
+        want = {key: value for key, value in want.items() if value}
+    if picture != want:
+        yield f"HDR in the pictures: {picture}, the source has {want}"
+    if any("DOVI" in d.get("side_data_type", "") for d in out.video.get("side_data_list", [])):
+        yield "the output says that it is Dolby Vision"
 
 
 def mark_of_video(out):
@@ -361,18 +449,18 @@ def check_decodes(source, out):
         yield f"decoding: {words[0] if words else 'fails'}"
 
 
-def check_seeks(out, layout, frames, seeks, seed=1):
+def check_seeks(out, layout, numbers, seeks, seed=1):
     times = out.frame_times()
     draw = random.Random(seed)
     for _ in range(seeks):
-        n = draw.randrange(frames)
+        n = draw.randrange(len(numbers))
         gap = times[n] - times[n - 1] if n else Fraction(1, 50)
         at = max(times[n] - min(gap / 3, Fraction(1, 100)), Fraction(0))
         got = barcodes(out.path, eye_size(out, layout), crop_of(layout, "left"),
                        "-seek_timestamp", "1", "-ss", f"{float(at):.6f}",
                        extra=("-frames:v", "1"))
-        if got != [n]:
-            yield f"seeking to frame {n} shows {got}"
+        if got != [numbers[n]]:
+            yield f"seeking to frame {n} ({numbers[n]}) shows {got}"
 
 
 def boxes(path):
@@ -397,15 +485,19 @@ def check_front(out):
             yield f"moov: not before the media ({' '.join(kinds)})"
 
 
-def check(source, output, layout, frames=None, seeks=10, dropped=0):
-    """All that is wrong with output, as a list of sentences."""
+def check(source, output, layout, frames=None, seeks=10, dropped=0, retimed=False):
+    """All that is wrong with output, as a list of sentences. frames: how many there are, or the
+    numbers that they show."""
     a, b = Media(source), Media(output)
     wrong = []
     readable = frames is not None and layout != "depth"
-    wrong += check_times(a, b)
+    numbers = list(range(frames) if isinstance(frames, int) else frames or ())
+    wrong += check_times(a, b, retimed)
     wrong += check_dts(b)
     if readable:
-        wrong += check_barcodes(b, layout, frames)
+        wrong += check_barcodes(b, layout, numbers)
+        wrong += check_thumbnails(a, b, layout)
+    wrong += check_hdr(a, b)
     wrong += check_copies(a, b, dropped)
     wrong += check_sync(a, b)
     wrong += check_tags(a, b, dropped)
@@ -415,7 +507,7 @@ def check(source, output, layout, frames=None, seeks=10, dropped=0):
     wrong += check_decodes(a, b)
     wrong += check_front(b)
     if readable and not wrong:
-        wrong += check_seeks(b, layout, frames, seeks)
+        wrong += check_seeks(b, layout, numbers, seeks)
     return wrong
 
 

@@ -169,7 +169,7 @@ class CheckTest(unittest.TestCase):
         media = check.Media(self.good)
         shifted = [t + check.Fraction(3, 25) for t in media.frame_times()]
         media.frame_times = lambda: shifted
-        self.assertTrue(list(check.check_seeks(media, "full-sbs", 55, 3)))
+        self.assertTrue(list(check.check_seeks(media, "full-sbs", range(55), 3)))
 
     def test_colour_tags_lost(self):
         film = films.film("hdr10", frames=30)

@@ -3,7 +3,11 @@
  * film_gen - a test film as YUV4MPEG2 on stdout: a slowly panning landscape of smooth noise under a
  * gradient, textured blobs that move in front of it, and the frame's number as a barcode.
  *
- *     film_gen WIDTHxHEIGHT FRAMES [RATE [BITS [FIRST]]]      film_gen 320x180 100 25:1 8 0
+ *     film_gen WIDTHxHEIGHT FRAMES [RATE [BITS [FIRST [FIELDS]]]]      film_gen 320x180 100 25:1 8
+ * 0
+ *
+ * FIELDS: t or b; the pictures are interlaced, the top or bottom field is shown first. Both fields
+ * of a picture carry its number.
  */
 #include "tests/media/barcode.h"
 
@@ -15,6 +19,7 @@ enum { BLOBS = 6, CELL = 16 };
 
 struct film {
     int width, height, bits;
+    char fields; /* 't', 'b', or 0 */
     uint8_t *plane[3];
 };
 
@@ -114,23 +119,24 @@ static void put(const struct film *film, uint8_t *row, int x, int value)
     row[2 * x + 1] = (uint8_t)(value >> 6);
 }
 
-static void paint(const struct film *film, uint32_t number)
+/* The lines first, first + step, ... of each plane, as they are at this time. */
+static void paint_lines(const struct film *film, uint32_t number, int64_t time, int first, int step)
 {
     struct blob blobs[BLOBS];
     int bytes = film->bits == 8 ? 1 : 2, half = film->width / 2;
 
-    place_blobs(blobs, film, number);
-    for (int y = 0; y < film->height; y++) {
+    place_blobs(blobs, film, time);
+    for (int y = first; y < film->height; y += step) {
         uint8_t *row = film->plane[0] + (ptrdiff_t)y * film->width * bytes;
 
         for (int x = 0; x < film->width; x++) {
             int code = barcode_luma(film, number, x, y);
 
-            put(film, row, x, code >= 0 ? code : luma_at(film, blobs, number, x, y));
+            put(film, row, x, code >= 0 ? code : luma_at(film, blobs, time, x, y));
         }
     }
     for (int p = 1; p < 3; p++)
-        for (int y = 0; y < film->height / 2; y++)
+        for (int y = first; y < film->height / 2; y += step)
             for (int x = 0; x < half; x++) {
                 bool code = barcode_luma(film, number, 2 * x, 2 * y) >= 0;
 
@@ -139,11 +145,24 @@ static void paint(const struct film *film, uint32_t number)
             }
 }
 
+static void paint(const struct film *film, uint32_t number)
+{
+    int top = film->fields == 'b';
+
+    if (!film->fields) {
+        paint_lines(film, number, number, 0, 1);
+        return;
+    }
+    paint_lines(film, number, 2 * (int64_t)number + top, 0, 2);
+    paint_lines(film, number, 2 * (int64_t)number + !top, 1, 2);
+}
+
 static int write_film(const struct film *film, long frames, long first, const char *rate)
 {
     size_t bytes = (size_t)film->width * (size_t)film->height * (film->bits == 8 ? 1 : 2);
 
-    if (printf("YUV4MPEG2 W%d H%d F%s Ip A1:1 C420%s\n", film->width, film->height, rate,
+    if (printf("YUV4MPEG2 W%d H%d F%s I%c A1:1 C420%s\n", film->width, film->height, rate,
+               film->fields ? film->fields : 'p',
                film->bits == 8 ? "mpeg2" : "p10 XYSCSS=420P10") < 0)
         return -1;
     for (long i = 0; i < frames; i++) {
@@ -166,10 +185,13 @@ int main(int argc, char **argv)
         film.width = (int)strtol(argv[1], &rest, 10);
         film.height = *rest == 'x' ? (int)strtol(rest + 1, NULL, 10) : 0;
     }
+    if (argc > 6)
+        film.fields = *argv[6] == 'b' ? 'b' : 't';
     if (film.width < 64 || film.height < 36 || film.width % 2 || film.height % 2 ||
         film.width > 16384 || film.height > 16384 || frames < 1 ||
         (film.bits != 8 && film.bits != 10)) {
-        (void)fprintf(stderr, "usage: film_gen WIDTHxHEIGHT FRAMES [RATE [BITS [FIRST]]]\n");
+        (void)fprintf(stderr,
+                      "usage: film_gen WIDTHxHEIGHT FRAMES [RATE [BITS [FIRST [FIELDS]]]]\n");
         return 64;
     }
     for (int p = 0; p < 3; p++) {

@@ -222,7 +222,8 @@ static int open_decoder(struct depth_video *video, const struct plan *plan, stru
     const struct media_stream *facts = media_source_stream(video->source, video->stream);
     struct media_decoder_opts opts = { .stream = video->stream,
                                        .bit_depth = facts->bit_depth > 8 ? 10 : 8,
-                                       .rotation = facts->rotation };
+                                       .rotation = facts->rotation,
+                                       .flipped = facts->flipped };
     bool turned = facts->rotation % 180 != 0;
     int width = (turned ? facts->height : facts->width) / 2 * 2; /* as the decoder gives them */
     int height = (turned ? facts->width : facts->height) / 2 * 2;

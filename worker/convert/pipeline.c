@@ -113,6 +113,8 @@ static int open_film(struct pipeline *p, struct err *err)
         .stream = p->plan->pieces ? 0 : video->stream,
         .bit_depth = video->bit_depth,
         .rotation = video->rotation,
+        .flipped = video->flipped,
+        .deinterlace = video->interlaced,
         .width = video->width,
         .height = video->height,
     };

@@ -120,6 +120,12 @@ void media_timeline_apply(struct media_timeline *timeline, AVPacket *packet);
 void media_facts(struct media_stream *out, AVFormatContext *ctx, const AVStream *stream,
                  bool header_only);
 
+/* hdr.c: mastering display and content light level. _of_frame leaves what is known already;
+ * _mark gives both to an output stream: ERR_INTERNAL where they are not what was written. */
+void media_hdr_of_stream(struct plan_hdr *out, const AVStream *stream);
+void media_hdr_of_frame(struct plan_hdr *out, const AVFrame *frame);
+int media_hdr_mark(AVStream *out, const struct plan_hdr *hdr, struct err *err);
+
 /* source.c: to some keyframe at or before target, or to the start (*start set, or asked for). */
 int media_source_seek_near(struct media_source *source, int stream, int64_t target, bool *start,
                            struct err *err);
@@ -127,16 +133,30 @@ int media_source_seek_near(struct media_source *source, int stream, int64_t targ
 /* source.c: after a seek: is the packet found one that is decoded but never shown? */
 bool media_source_found_hidden(const struct media_source *source);
 
+/* deinterlace.c: whole pictures from interlaced ones, one for each. A picture is given out when the
+ * one after it is known, and depends on the one before, itself and the one after only. */
+struct media_deinterlacer;
+int media_deinterlacer_new(struct media_deinterlacer **out, struct err *err);
+void media_deinterlacer_free(struct media_deinterlacer *deinterlacer);
+AUTO_DEFINE(media_deinterlacer, struct media_deinterlacer *, media_deinterlacer_free)
+void media_deinterlacer_reset(struct media_deinterlacer *deinterlacer); /* after a seek */
+/* Takes the picture out of av (blank: the film has ended) and, if *ready, puts into it the one
+ * before: made progressive, or as it was where it is not marked as interlaced. */
+int media_deinterlacer_run(struct media_deinterlacer *deinterlacer, AVFrame *av, bool *ready,
+                           struct err *err);
+
 /* convert.c: any picture to the working format. */
 struct media_converter;
 struct media_converter_opts {
     int width, height; /* of what is given out, after rotation; even */
     int bit_depth, rotation;
+    bool flipped; /* left and right change places, then the picture is turned */
 };
 int media_converter_new(struct media_converter **out, const struct media_converter_opts *opts,
                         struct err *err);
 void media_converter_free(struct media_converter *converter);
 AUTO_DEFINE(media_converter, struct media_converter *, media_converter_free)
+int64_t media_converter_scaled(const struct media_converter *converter); /* of another size */
 /* Takes the picture out of av. No copy where the format fits already. */
 int media_converter_run(struct media_converter *converter, struct media_frame **out, AVFrame *av,
                         struct err *err);

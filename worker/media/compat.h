@@ -9,6 +9,7 @@
 #include <libavcodec/avcodec.h>
 #include <libavformat/avformat.h>
 #include <libavutil/stereo3d.h>
+#include <stdbool.h>
 
 /* AVIO's write callback takes const bytes from libavformat 61 on. */
 #if LIBAVFORMAT_VERSION_MAJOR >= 61
@@ -45,6 +46,35 @@ static inline uint8_t *compat_stream_side_data_new(AVStream *stream, enum AVPack
     return av_stream_new_side_data(stream, type, size);
 #endif
 }
+
+/* Flags of a frame that were members of it once. */
+#if LIBAVUTIL_VERSION_INT >= AV_VERSION_INT(58, 7, 100)
+static inline bool compat_frame_interlaced(const AVFrame *frame)
+{
+    return frame->flags & AV_FRAME_FLAG_INTERLACED;
+}
+static inline bool compat_frame_top_first(const AVFrame *frame)
+{
+    return frame->flags & AV_FRAME_FLAG_TOP_FIELD_FIRST;
+}
+static inline void compat_frame_set_progressive(AVFrame *frame)
+{
+    frame->flags &= ~(AV_FRAME_FLAG_INTERLACED | AV_FRAME_FLAG_TOP_FIELD_FIRST);
+}
+#else
+static inline bool compat_frame_interlaced(const AVFrame *frame)
+{
+    return frame->interlaced_frame;
+}
+static inline bool compat_frame_top_first(const AVFrame *frame)
+{
+    return frame->top_field_first;
+}
+static inline void compat_frame_set_progressive(AVFrame *frame)
+{
+    frame->interlaced_frame = frame->top_field_first = 0;
+}
+#endif
 
 /* Caller frees with av_free; NULL without memory. */
 static inline AVStereo3D *compat_stereo3d_alloc(size_t *size)

@@ -8,7 +8,7 @@
 
 /*
  * Anything to 4:2:0 in 8 or 10 bit, in three steps that are left out where they do nothing: scale
- * (format, and size where the stream changes it), crop to even sides, rotate.
+ * (format, and size where the stream changes it), crop to even sides, flip and turn.
  */
 struct media_converter {
     struct media_converter_opts opts;
@@ -16,6 +16,7 @@ struct media_converter {
     struct SwsContext *sws; /* owned; for the format below */
     int sws_format, sws_width, sws_height;
     bool sws_full;
+    int64_t scaled; /* pictures of another size so far */
 };
 
 int media_converter_new(struct media_converter **out, const struct media_converter_opts *opts,
@@ -134,46 +135,43 @@ static int scale(struct media_converter *converter, struct media_frame **out, AV
     return 0;
 }
 
-/* One plane, turned clockwise; w x h is the size of the result. */
-static void turn8(uint8_t *to, ptrdiff_t to_stride, const uint8_t *from, ptrdiff_t stride, int w,
-                  int h, int rotation)
-{
-    for (int y = 0; y < h; y++) {
-        uint8_t *row = to + y * to_stride;
+/* Where a sample of the turned plane comes from: from[y * row + x * column] in samples. */
+struct turn {
+    const uint8_t *from; /* of the sample at 0, 0 */
+    ptrdiff_t row, column;
+};
 
-        for (int x = 0; x < w; x++) {
-            if (rotation == 90)
-                row[x] = from[(w - 1 - x) * stride + y];
-            else if (rotation == 180)
-                row[x] = from[(h - 1 - y) * stride + (w - 1 - x)];
-            else
-                row[x] = from[x * stride + (h - 1 - y)];
-        }
+/* w x h is the size of the result; stride and size of a sample are in bytes. */
+static struct turn turn_of(const uint8_t *from, ptrdiff_t stride, int w, int h, int bytes,
+                           const struct media_converter_opts *opts)
+{
+    ptrdiff_t last_x = (ptrdiff_t)(opts->rotation % 180 ? h - 1 : w - 1) * bytes;
+    ptrdiff_t last_y = (opts->rotation % 180 ? w - 1 : h - 1) * stride;
+    ptrdiff_t step = opts->flipped ? -bytes : bytes; /* to the right, in the source */
+    const uint8_t *left = opts->flipped ? from + last_x : from;
+    const uint8_t *right = opts->flipped ? from : from + last_x;
+
+    switch (opts->rotation) {
+    case 90:
+        return (struct turn){ left + last_y, step, -stride };
+    case 180:
+        return (struct turn){ right + last_y, -stride, -step };
+    case 270:
+        return (struct turn){ right, -step, stride };
+    default:
+        return (struct turn){ left, stride, step };
     }
 }
 
-static uint16_t at16(const uint8_t *from, ptrdiff_t stride, int x, int y)
-{
-    uint16_t v;
-
-    memcpy(&v, from + y * stride + 2 * (ptrdiff_t)x, sizeof(v));
-    return v;
-}
-
-static void turn16(uint8_t *to, ptrdiff_t to_stride, const uint8_t *from, ptrdiff_t stride, int w,
-                   int h, int rotation)
+static inline void turn_plane(uint8_t *to, ptrdiff_t to_stride, const struct turn *turn, int w,
+                              int h, int bytes)
 {
     for (int y = 0; y < h; y++) {
-        uint16_t *row = (uint16_t *)(to + y * to_stride);
+        const uint8_t *from = turn->from + y * turn->row;
+        uint8_t *row = to + y * to_stride;
 
-        for (int x = 0; x < w; x++) {
-            if (rotation == 90)
-                row[x] = at16(from, stride, y, w - 1 - x);
-            else if (rotation == 180)
-                row[x] = at16(from, stride, w - 1 - x, h - 1 - y);
-            else
-                row[x] = at16(from, stride, h - 1 - y, x);
-        }
+        for (int x = 0; x < w; x++)
+            memcpy(row + x * bytes, from + x * turn->column, (size_t)bytes);
     }
 }
 
@@ -190,9 +188,13 @@ static int rotate(const struct media_converter *converter, struct media_frame **
     to = media_frame_image(turned);
     for (int i = 0; i < 3; i++) {
         int w = i ? to.width / 2 : to.width, h = i ? to.height / 2 : to.height;
+        int bytes = from.bit_depth > 8 ? 2 : 1;
+        struct turn turn = turn_of(from.plane[i], from.stride[i], w, h, bytes, &converter->opts);
 
-        (from.bit_depth > 8 ? turn16 : turn8)(to.plane[i], to.stride[i], from.plane[i],
-                                              from.stride[i], w, h, converter->opts.rotation);
+        if (bytes == 2)
+            turn_plane(to.plane[i], to.stride[i], &turn, w, h, 2);
+        else
+            turn_plane(to.plane[i], to.stride[i], &turn, w, h, 1);
     }
     rc = av_frame_copy_props(media_frame_av(turned), media_frame_av(*frame));
     if (rc < 0)
@@ -202,12 +204,18 @@ static int rotate(const struct media_converter *converter, struct media_frame **
     return 0;
 }
 
+int64_t media_converter_scaled(const struct media_converter *converter)
+{
+    return converter->scaled;
+}
+
 int media_converter_run(struct media_converter *converter, struct media_frame **out, AVFrame *av,
                         struct err *err)
 {
     AUTO(media_frame) struct media_frame *frame = NULL;
     bool full = is_full(av);
 
+    converter->scaled += !fits(converter, av);
     av->format = plain_format(av->format);
     if (av->format == media_pix_fmt(converter->opts.bit_depth) && fits(converter, av)) {
         if (media_frame_wrap(&frame, av, converter->width, converter->height, err) < 0)
@@ -215,7 +223,7 @@ int media_converter_run(struct media_converter *converter, struct media_frame **
     } else if (scale(converter, &frame, av, full, err) < 0) {
         return -1;
     }
-    if (converter->opts.rotation && rotate(converter, &frame, err) < 0)
+    if ((converter->opts.rotation || converter->opts.flipped) && rotate(converter, &frame, err) < 0)
         return -1;
     *out = TAKE(frame);
     return 0;

@@ -12,6 +12,7 @@
 struct media_decoder {
     struct media_source *source;       /* borrowed */
     struct media_converter *converter; /* owned */
+    struct media_deinterlacer *fields; /* owned; NULL when not asked for */
     AVCodecContext *ctx;               /* owned */
     AVFrame *picture;                  /* owned; scratch */
     int stream;
@@ -22,6 +23,8 @@ struct media_decoder {
     int near_tries;
     bool clean; /* a whole picture came since the film's start or the seek */
     bool at_start, ordinals;
+    bool ended; /* the deinterlacer was told */
+    struct media_seen seen;
     int64_t packets;
     int64_t damaged;
     atomic_int complaints; /* of libav, by any of the decoder's threads */
@@ -71,6 +74,7 @@ static int open_converter(struct media_decoder *decoder, const struct media_deco
         .height = opts->height ? opts->height : (turned ? facts->width : facts->height) / 2 * 2,
         .bit_depth = opts->bit_depth,
         .rotation = opts->rotation,
+        .flipped = opts->flipped,
     };
 
     if (to.width < 2 || to.height < 2)
@@ -89,7 +93,8 @@ int media_decoder_open(struct media_decoder **out, struct media_source *source,
     decoder->ordinals = opts->ordinals;
     decoder->last = decoder->from = AV_NOPTS_VALUE;
     decoder->second = facts->time_base.den / facts->time_base.num + 1;
-    if (open_codec(decoder, opts, err) < 0 || open_converter(decoder, opts, err) < 0)
+    if (open_codec(decoder, opts, err) < 0 || open_converter(decoder, opts, err) < 0 ||
+        (opts->deinterlace && media_deinterlacer_new(&decoder->fields, err) < 0))
         return -1;
     media_source_want(source, opts->stream);
     *out = TAKE(decoder);
@@ -101,6 +106,7 @@ void media_decoder_free(struct media_decoder *decoder)
     if (!decoder)
         return;
     media_converter_free(decoder->converter);
+    media_deinterlacer_free(decoder->fields);
     av_frame_free(&decoder->picture);
     avcodec_free_context(&decoder->ctx);
     free(decoder);
@@ -109,7 +115,9 @@ void media_decoder_free(struct media_decoder *decoder)
 static void restart(struct media_decoder *decoder)
 {
     avcodec_flush_buffers(decoder->ctx);
-    decoder->draining = false;
+    if (decoder->fields)
+        media_deinterlacer_reset(decoder->fields);
+    decoder->draining = decoder->ended = false;
 }
 
 int media_decoder_seek(struct media_decoder *decoder, int64_t pts, int64_t dts, struct err *err)
@@ -239,9 +247,9 @@ static void count_mended(struct media_decoder *decoder)
     decoder->complaints_seen = complaints;
 }
 
-int media_decoder_next(struct media_decoder *decoder, struct media_frame **out, struct err *err)
+/* 1: decoder->picture is the film's next, with its pts; 0 at the end. */
+static int next_given(struct media_decoder *decoder, struct err *err)
 {
-    *out = NULL;
     for (;;) {
         int found = next_picture(decoder, err);
         bool give, again;
@@ -264,17 +272,63 @@ int media_decoder_next(struct media_decoder *decoder, struct media_frame **out, 
             continue;
         }
         count_mended(decoder);
-        av_frame_remove_side_data(decoder->picture, AV_FRAME_DATA_DISPLAYMATRIX);
-        if (media_converter_run(decoder->converter, out, decoder->picture, err) < 0)
-            return -1;
-        av_frame_unref(decoder->picture);
-        media_frame_set_pts(*out, pts);
-        decoder->last = pts;
-        return 0;
+        decoder->picture->pts = decoder->last = pts;
+        return 1;
     }
+}
+
+static void look(struct media_decoder *decoder)
+{
+    decoder->seen.fields |= compat_frame_interlaced(decoder->picture);
+    media_hdr_of_frame(&decoder->seen.hdr, decoder->picture);
+}
+
+/* The same, made progressive. */
+static int next_whole(struct media_decoder *decoder, struct err *err)
+{
+    bool ready = false;
+
+    while (!ready && !decoder->ended) {
+        int found = next_given(decoder, err);
+
+        if (found < 0)
+            return -1;
+        if (found)
+            look(decoder);
+        if (!decoder->fields)
+            return found;
+        decoder->ended = !found;
+        if (media_deinterlacer_run(decoder->fields, decoder->picture, &ready, err) < 0)
+            return -1;
+    }
+    return ready;
+}
+
+int media_decoder_next(struct media_decoder *decoder, struct media_frame **out, struct err *err)
+{
+    int64_t pts;
+    int found;
+
+    *out = NULL;
+    found = next_whole(decoder, err);
+    if (found < 1)
+        return found;
+    pts = decoder->picture->pts;
+    av_frame_remove_side_data(decoder->picture, AV_FRAME_DATA_DISPLAYMATRIX);
+    if (media_converter_run(decoder->converter, out, decoder->picture, err) < 0)
+        return -1;
+    av_frame_unref(decoder->picture);
+    media_frame_set_pts(*out, pts);
+    return 0;
 }
 
 int64_t media_decoder_damaged(const struct media_decoder *decoder)
 {
     return decoder->damaged;
+}
+
+void media_decoder_seen(const struct media_decoder *decoder, struct media_seen *out)
+{
+    *out = decoder->seen;
+    out->scaled = media_converter_scaled(decoder->converter);
 }

@@ -16,6 +16,9 @@ struct media_decoder_opts {
     int bit_depth;     /* of the frames given: 8 or 10 */
     int threads;       /* 0 = all cores */
     int rotation;      /* degrees clockwise, applied to pixels */
+    bool flipped;      /* mirrored left to right before that */
+    bool deinterlace;  /* pictures marked as interlaced become whole ones, one for one; each needs
+                        * its neighbours, so the first one after a seek is not as in the film */
     int width, height; /* of the frames given, after rotation; 0 = the stream's, made even by
                         * cropping. Pictures of another size are scaled. Give the plan's. */
     bool ordinals; /* a frame's pts is the ordinal of its packet since opening, whatever the film
@@ -38,4 +41,11 @@ int media_decoder_next(struct media_decoder *decoder, struct media_frame **out, 
 /* Packets that failed, and pictures given that the decoder had to mend. Grows before the picture
  * that shows it is given. */
 int64_t media_decoder_damaged(const struct media_decoder *decoder);
+
+struct media_seen { /* in the pictures given so far */
+    bool fields;    /* some are interlaced */
+    int64_t scaled; /* were of another size than asked for, and were scaled to it */
+    struct plan_hdr hdr;
+};
+void media_decoder_seen(const struct media_decoder *decoder, struct media_seen *out);
 #endif

@@ -133,17 +133,26 @@ static int put_quality(struct settings *set, AVCodecContext *ctx, int crf, struc
 }
 
 /* What only libx264 and libx265 know. Their headers must not depend on the film's content. */
-static void put_private(struct settings *set, const AVCodec *codec, int packing)
+static void put_private(struct settings *set, const AVCodec *codec, int packing,
+                        const struct plan_hdr *hdr)
 {
-    char text[128];
+    const bool is_x264 = !strcmp(codec->name, "libx264");
+    const char *display = is_x264 ? ":mastering-display=" : ":master-display=";
+    const char *light = is_x264 ? ":cll=" : ":max-cll=";
+    char packed[32] = "", text[384];
 
-    if (!strcmp(codec->name, "libx264")) {
-        (void)snprintf(text, sizeof(text), "open-gop=0:stitchable=1");
-        if (packing)
-            (void)snprintf(text, sizeof(text), "open-gop=0:stitchable=1:frame-packing=%d", packing);
+    if (packing)
+        (void)snprintf(packed, sizeof(packed), ":frame-packing=%d", packing);
+    (void)snprintf(text, sizeof(text), "%s%s%s%s%s%s",
+                   is_x264 ? "open-gop=0:stitchable=1"
+                           : "pools=4:frame-threads=1:open-gop=0:info=0:log-level=error",
+                   is_x264 ? packed : "", *hdr->mastering ? display : "", hdr->mastering,
+                   *hdr->light ? light : "", hdr->light);
+
+    if (is_x264) {
         put(set, "x264-params", text);
     } else if (!strcmp(codec->name, "libx265")) {
-        put(set, "x265-params", "pools=4:frame-threads=1:open-gop=0:info=0:log-level=error");
+        put(set, "x265-params", text);
     } else if (has_option(codec, "sc_threshold")) { /* MPEG-1, -2, -4: else no closed GOP */
         put(set, "sc_threshold", "1000000000");
     }
@@ -198,7 +207,7 @@ static int fill_settings(struct settings *set, struct media_encoder *encoder,
         return -1;
     (void)snprintf(threads, sizeof(threads), "%d", THREADS);
     note(set, "threads", threads);
-    put_private(set, codec, packing);
+    put_private(set, codec, packing, &opts->video->hdr);
     encoder->hevc_sei = packing && codec->id == AV_CODEC_ID_HEVC;
     encoder->top_bottom = packing == 4;
     if (set->full)

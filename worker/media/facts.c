@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "worker/media/av.h"
 
-#include <libavutil/display.h>
+#include <libavutil/dovi_meta.h>
 #include <libavutil/pixdesc.h>
 #include <math.h>
 #include <stdio.h>
@@ -32,21 +32,39 @@ static void copy_tag(char *out, size_t size, const AVStream *stream, const char 
     (void)snprintf(out, size, "%s", tag ? tag->value : "");
 }
 
-/* Degrees clockwise, to the nearest quarter; a display matrix turns counter-clockwise. */
-static int rotation_of(const AVStream *stream)
+/* A display matrix says where the axes of the coded picture point on the screen. Down tells the
+ * rotation, to the nearest quarter; a negative determinant that the picture is mirrored as well. */
+static void orientation(struct media_stream *out, const AVStream *stream)
 {
     size_t size;
     const uint8_t *data = compat_stream_side_data(stream, AV_PKT_DATA_DISPLAYMATRIX, &size);
-    int32_t matrix[9];
-    double angle;
+    int32_t m[9];
+    double across_x, across_y, down_x, down_y;
 
-    if (!data || size < sizeof(matrix))
-        return 0;
-    memcpy(matrix, data, sizeof(matrix));
-    angle = av_display_rotation_get(matrix);
-    if (isnan(angle))
-        return 0;
-    return (int)((lrint(-angle / 90) % 4 + 4) % 4) * 90;
+    if (!data || size < sizeof(m))
+        return;
+    memcpy(m, data, sizeof(m));
+    across_x = m[0];
+    across_y = m[1];
+    down_x = m[3];
+    down_y = m[4];
+    if (hypot(across_x, across_y) < 1 || hypot(down_x, down_y) < 1)
+        return; /* not a matrix of anything */
+    out->rotation = (int)((lrint(atan2(-down_x, down_y) / M_PI_2) % 4 + 4) % 4) * 90;
+    out->flipped = across_x * down_y - across_y * down_x < 0;
+}
+
+static void dolby_facts(struct media_stream *out, const AVStream *stream)
+{
+    size_t size;
+    const uint8_t *data = compat_stream_side_data(stream, AV_PKT_DATA_DOVI_CONF, &size);
+    AVDOVIDecoderConfigurationRecord record;
+
+    if (!data || size < sizeof(record))
+        return;
+    memcpy(&record, data, sizeof(record));
+    out->dolby_profile = record.dv_profile;
+    out->dolby_only = record.dv_bl_signal_compatibility_id == 0 && record.dv_profile != 7;
 }
 
 static void format_facts(struct media_stream *out, int format)
@@ -90,6 +108,48 @@ static void h264_facts(struct media_stream *out, const AVCodecParameters *par)
     prefer(&out->color_trc, sps.trc, AVCOL_TRC_UNSPECIFIED);
     prefer(&out->color_space, sps.space, AVCOL_SPC_UNSPECIFIED);
     prefer(&out->chroma_location, sps.chroma_location, AVCHROMA_LOC_UNSPECIFIED);
+}
+
+/* The sequence extension behind the sequence header: progressive_sequence and chroma_format. */
+static void mpeg2_facts(struct media_stream *out, const AVCodecParameters *par)
+{
+    const uint8_t *at = par->extradata;
+
+    for (int left = par->extradata_size; left >= 6; left--, at++) {
+        if (at[0] || at[1] || at[2] != 1 || at[3] != 0xb5 || at[4] >> 4 != 1)
+            continue;
+        out->interlaced = !(at[5] & 8);
+        out->scan_known = true;
+        name_format(out, at[5] >> 1);
+        return;
+    }
+}
+
+/* Whether it may be interlaced: nothing less than the sequence header says that of all pictures. */
+static void scan_facts(struct media_stream *out, const AVCodecParameters *par)
+{
+    struct media_sps sps;
+
+    out->interlaced = par->field_order >= AV_FIELD_TT;
+    out->scan_known = par->field_order != AV_FIELD_UNKNOWN;
+    switch (par->codec_id) {
+    case AV_CODEC_ID_H264:
+        if (media_sps_parse(&sps, par->extradata, (size_t)par->extradata_size) == 0)
+            out->interlaced = !sps.progressive;
+        out->scan_known = true;
+        break;
+    case AV_CODEC_ID_MPEG2VIDEO:
+        mpeg2_facts(out, par);
+        break;
+    case AV_CODEC_ID_HEVC:
+    case AV_CODEC_ID_VP8:
+    case AV_CODEC_ID_VP9:
+    case AV_CODEC_ID_AV1:
+        out->scan_known = true;
+        break;
+    default:
+        break;
+    }
 }
 
 /* HEVC's and AV1's decoders read the sequence header out of the extradata when they are opened. */
@@ -155,7 +215,6 @@ static void header_facts(struct media_stream *out, const AVCodecParameters *par)
     case AV_CODEC_ID_MPEG4:
     case AV_CODEC_ID_MPEG1VIDEO:
     case AV_CODEC_ID_MPEG2VIDEO:
-    case AV_CODEC_ID_MJPEG:
     case AV_CODEC_ID_H263:
         out->bit_depth = 8;
         name_format(out, 1);
@@ -173,7 +232,9 @@ static void video_facts(struct media_stream *out, AVFormatContext *ctx, const AV
 
     out->width = par->width;
     out->height = par->height;
-    out->rotation = rotation_of(stream);
+    orientation(out, stream);
+    dolby_facts(out, stream);
+    media_hdr_of_stream(&out->hdr, stream);
     out->sar = media_ratio(stream->sample_aspect_ratio.num ? stream->sample_aspect_ratio
                                                            : par->sample_aspect_ratio);
     out->frame_rate = rate.num > 0 && rate.den > 0 ? media_ratio(rate) : (struct ratio){ 0, 1 };
@@ -186,6 +247,7 @@ static void video_facts(struct media_stream *out, AVFormatContext *ctx, const AV
     format_facts(out, par->format);
     if (header_only && out->bit_depth == 0)
         header_facts(out, par);
+    scan_facts(out, par);
 }
 
 void media_facts(struct media_stream *out, AVFormatContext *ctx, const AVStream *stream,

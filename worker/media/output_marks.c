@@ -93,26 +93,6 @@ static void mark_colour(AVCodecParameters *par, const struct plan_video *video)
     par->field_order = AV_FIELD_PROGRESSIVE;
 }
 
-static int mark_hdr(AVStream *out, const AVStream *in, struct err *err)
-{
-    static const enum AVPacketSideDataType types[] = { AV_PKT_DATA_MASTERING_DISPLAY_METADATA,
-                                                       AV_PKT_DATA_CONTENT_LIGHT_LEVEL };
-
-    for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
-        size_t size;
-        const uint8_t *data = compat_stream_side_data(in, types[i], &size);
-        uint8_t *copy;
-
-        if (!data || size == 0)
-            continue;
-        copy = compat_stream_side_data_new(out, types[i], size);
-        if (!copy)
-            return err_set(err, ERR_NOMEM, "no memory for HDR metadata");
-        memcpy(copy, data, size);
-    }
-    return 0;
-}
-
 static bool is_packed(enum layout layout, bool *top_bottom)
 {
     *top_bottom = layout == LAYOUT_FULL_TB || layout == LAYOUT_HALF_TB;
@@ -161,7 +141,7 @@ int output_marks_video(struct media_output *output, struct err *err)
     out->disposition = in->disposition & ~AV_DISPOSITION_TIMED_THUMBNAILS;
     mark_colour(out->codecpar, video);
     if (output_marks_tags(&out->metadata, in->metadata, output->mp4, false, err) < 0 ||
-        mark_hdr(out, in, err) < 0)
+        media_hdr_mark(out, &video->hdr, err) < 0)
         return -1;
     output_marks_language(output, out);
     return mark_stereo(output, err);

@@ -29,12 +29,18 @@ struct media_stream { /* what we see; values of libav enums are libav's */
     int64_t packets;   /* from the index; 0 when not known */
     int64_t bytes;
     /* video */
-    int width, height, rotation;
+    int width, height;
+    int rotation; /* degrees clockwise to turn the pictures by: 0, 90, 180, 270 */
+    bool flipped; /* mirrored left to right before that */
     struct ratio sar, frame_rate;
     int bit_depth; /* of the source: 8, 10, 12 */
     char pix_fmt[24];
     int color_range, color_primaries, color_trc, color_space, chroma_location;
-    bool interlaced;
+    bool interlaced; /* or may be: H.264 and MPEG-2 say for each picture */
+    bool scan_known; /* false: nothing said so far whether it is interlaced */
+    struct plan_hdr hdr;
+    int dolby_profile; /* Dolby Vision: its profile, 0 when it has none */
+    bool dolby_only;   /* ... and no plain picture below it */
     /* audio */
     int sample_rate, channels;
 };

@@ -90,6 +90,8 @@ static void fill_video(struct plan *plan, const struct film *film,
     out->width = side(turned ? video->height : video->width, layout == LAYOUT_HALF_SBS);
     out->height = side(turned ? video->width : video->height, layout == LAYOUT_HALF_TB);
     out->rotation = video->rotation;
+    out->flipped = video->flipped;
+    out->hdr = video->hdr;
     out->time_base = video->time_base;
     out->sar = turned ? (struct ratio){ sar.den, sar.num } : sar;
     out->frame_rate = rate_left(video->frame_rate, plan);
@@ -256,6 +258,7 @@ int plan_draft(struct plan **out, const struct film *film, const struct job_spec
         return -1;
     fill_encode(plan, spec);
     plan->window = spec->depth == DEPTH_CLASSICAL ? depth_classical_support() : 0;
+    plan->window += plan->video.interlaced; /* a field's neighbours */
     plan->memory_bytes = plan_memory(plan, film_video(film));
     (void)snprintf(plan->build, sizeof(plan->build), "%s", job_build());
     plan->pieces = spec->segment_mode == SEGMENT_COPY || film_needs_pieces(film);
@@ -309,7 +312,15 @@ void plan_warning(char *out, size_t size, const struct film *film, const struct 
         say(&text, "%dx%d has an odd side; the last column or row is cropped.", video->width,
             video->height);
     if (video->interlaced)
-        say(&text, "The film is interlaced; its fields are not separated.");
+        say(&text, "The film may be interlaced; pictures that are become whole ones (bwdif).");
+    if (video->dolby_only)
+        say(&text,
+            "Its Dolby Vision (profile %d) has no plain picture below it: the colours of the "
+            "output will be wrong.",
+            video->dolby_profile);
+    else if (video->dolby_profile)
+        say(&text, "Its Dolby Vision layer (profile %d) is not taken over, the picture below is.",
+            video->dolby_profile);
     if (video->bit_depth > 10 || (video->bit_depth > 8 && plan->video.bit_depth == 8))
         say(&text, "%d bits a sample become %d.", video->bit_depth, plan->video.bit_depth);
     for (size_t i = 0; i < plan->dropped_count; i++) {

@@ -55,6 +55,10 @@ static void print_streams(const struct film *film)
                          stream->interlaced ? " interlaced" : "");
         if (stream->type == 'v' && stream->rotation)
             (void)printf(" turned by %d", stream->rotation);
+        if (stream->type == 'v' && stream->flipped)
+            (void)printf(" mirrored");
+        if (stream->type == 'v' && stream->dolby_profile)
+            (void)printf(" Dolby Vision profile %d", stream->dolby_profile);
         if (stream->type == 'a')
             (void)printf(" %d Hz, %d channels", stream->sample_rate, stream->channels);
         (void)printf("%s%s\n", *stream->language ? " " : "", stream->language);

@@ -52,6 +52,7 @@ static cJSON *stream_object(const struct film *film, int i)
         json_add_str(obj, "pixFmt", stream->pix_fmt);
         json_add_i64(obj, "bitDepth", stream->bit_depth);
         json_add_i64(obj, "rotation", stream->rotation);
+        json_add_bool(obj, "flipped", stream->flipped);
         json_add_bool(obj, "interlaced", stream->interlaced);
         add_ratio(obj, "sar", stream->sar);
         add_ratio(obj, "timeBase", stream->time_base);

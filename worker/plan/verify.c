@@ -8,6 +8,8 @@
 #include "worker/plan/film.h"
 
 #define CHECK_FRAMES 64
+#define LOOK_FRAMES  4
+#define TRC_PQ       16 /* H.273: HDR10, whose pictures say more than most containers */
 #define STOP_EVERY   16
 
 enum verdict { AGREES, DIFFERS };
@@ -57,6 +59,18 @@ static int next_pts(struct media_decoder *decoder, int64_t *pts, bool *end, stru
     return 0;
 }
 
+/* What the container did not say of the pictures. */
+static void learn(struct film *film, const struct media_decoder *decoder)
+{
+    struct media_stream *video = &film->streams[film->video];
+    struct media_seen seen;
+
+    media_decoder_seen(decoder, &seen);
+    video->interlaced |= seen.fields;
+    if (!*video->hdr.mastering)
+        video->hdr = seen.hdr;
+}
+
 /* Compares the first frames with the packets; leading ones that do not come are marked. */
 static int check_start(struct film *film, enum verdict *verdict, struct err *err)
 {
@@ -84,6 +98,7 @@ static int check_start(struct film *film, enum verdict *verdict, struct err *err
         if (at == film->frame_count || film->frames[at].pts != pts)
             return 0;
     }
+    learn(film, decoder);
     if (seen == CHECK_FRAMES || at == film->frame_count)
         *verdict = AGREES;
     return 0;
@@ -119,6 +134,7 @@ static int decode_all(struct film *film, size_t **shown, size_t *count, struct e
         if (film->report)
             report_progress(film->report, 1);
     }
+    learn(film, decoder);
     *shown = TAKE(order);
     *count = n;
     return 0;
@@ -201,12 +217,31 @@ static int decode_film(struct film *film, struct err *err)
     return 0;
 }
 
+static int look(struct film *film, struct err *err)
+{
+    AUTO(media_source) struct media_source *source = NULL;
+    AUTO(media_decoder) struct media_decoder *decoder = NULL;
+    const struct media_stream *video = film_video(film);
+    bool end = video->scan_known && (video->color_trc != TRC_PQ || *video->hdr.mastering);
+    int64_t pts;
+
+    if (end)
+        return 0;
+    if (open_decoder(film, &source, &decoder, false, err) < 0)
+        return -1;
+    for (int i = 0; i < LOOK_FRAMES && !end; i++)
+        if (next_pts(decoder, &pts, &end, err) < 0)
+            return -1;
+    learn(film, decoder);
+    return 0;
+}
+
 int film_verify(struct film *film, struct err *err)
 {
     enum verdict verdict = DIFFERS;
 
     if (is_certain(film))
-        return 0;
+        return look(film, err);
     if (film->untimed == 0 && check_start(film, &verdict, err) < 0)
         return -1;
     if (verdict == DIFFERS)

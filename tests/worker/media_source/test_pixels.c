@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Our frames hold the pixels that the ffmpeg tool gives: turned, cropped to even sides, in full
- * range, in other depths and chroma formats.
+ * Our frames hold the pixels that the ffmpeg tool gives: turned, cropped to even sides, made
+ * progressive, in full range, in other depths and chroma formats.
  */
 #include "common/mem.h"
 #include "tests/common/check.h"
 #include "tests/worker/media_source/films.h"
+
+#define FIELDS "bwdif=mode=send_frame:deint=interlaced"
 
 static const struct pixel_row {
     const char *name, *film;
@@ -23,8 +25,24 @@ static const struct pixel_row {
     { "4:2:2 in full range", "mjpeg.avi", false, 8, "null" },
     { "4:4:4 with odd sides", "odd.mp4", false, 8, "crop=160:90:0:0:exact=1" },
     { "ProRes", "prores.mov", false, 10, "null" },
+    { "top field first", "woven.mp4", false, 8, FIELDS },
+    { "4:2:2, interlaced", "woven_422.mov", false, 10, FIELDS },
+    { "bottom field first", "woven_bottom.ts", false, 8, FIELDS },
+    { "marked only where it is", "h264.mp4", false, 8, FIELDS },
     { "ten bit as 8", "h264_10.mp4", false, 8, "null" },
 };
+
+static bool is_woven(const struct pixel_row *row)
+{
+    return strcmp(row->filter, FIELDS) == 0;
+}
+
+/* The tool has a way of its own with a first picture, and takes other lines at the edges of
+ * pictures of more than 8 bit. */
+static bool is_edge(const struct image *image, int y, int height)
+{
+    return image->bit_depth > 8 && (y < 4 || y >= height - 4);
+}
 
 static size_t plane_bytes(const struct image *image, int p)
 {
@@ -47,6 +65,8 @@ static void compare_frame(const struct pixel_row *row, const struct media_frame 
 
             assert_true(len <= sizeof(want));
             assert_int_equal(fread(want, 1, len, tool), len);
+            if (is_woven(row) && (n == 0 || is_edge(&image, y, height)))
+                continue;
             if (memcmp(want, image.plane[p] + y * image.stride[p], len) != 0)
                 fail_msg("[%s] frame %d, plane %d, row %d differs", row->name, n, p, y);
         }
@@ -74,7 +94,7 @@ static void check_pixels(void **state)
     AUTO(media_source) struct media_source *source = NULL;
     AUTO(media_decoder) struct media_decoder *decoder = NULL;
     struct media_source_opts opts = { .what = row->name };
-    struct media_decoder_opts to = { .bit_depth = row->bit_depth };
+    struct media_decoder_opts to = { .bit_depth = row->bit_depth, .deinterlace = is_woven(row) };
     char path[FILM_PATH_SIZE];
     FILE *tool;
     struct err err;
