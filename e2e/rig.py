@@ -1,18 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The real things that the tests talk to: the node of e2e/cluster, kubectl, helm, S3, films."""
+"""The real things that the tests talk to: a cluster, kubectl, helm, S3, films."""
 import base64
 import json
 import os
 import pathlib
+import shlex
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests" / "media"))
-IMAGES = {"operator": "localhost/stereo-operator:dev", "worker": "localhost/stereo-worker:dev",
-          "redis": "localhost/stereo-redis:dev"}
+GIVEN = os.environ.get("E2E_KUBECONFIG", "")  # of a cluster that is not ours
+PREFIX = os.environ.get("E2E_IMAGE_PREFIX", "localhost") if GIVEN else "localhost"
+IMAGES = {name: "%s/stereo-%s:dev" % (PREFIX, name) for name in ("operator", "worker", "redis")}
+OURS = "stereo-e2e"  # a label, of every namespace that the tests made
 SYSTEM = "stereo-system"
 RELEASE = "stereo-operator"
 GROUP, VERSION, PLURAL = "stereojob.io", "v1", "stereojobs"
@@ -42,16 +46,11 @@ def until(what, condition, timeout_s, every_s=0.5):
         time.sleep(every_s)
 
 
-class Node:
-    """A running cluster; folder is what `up` was given."""
+class Cluster:
+    """A running cluster with kubectl and helm; env has its KUBECONFIG and the S3's address and keys."""
 
-    def __init__(self, folder):
-        self.folder = pathlib.Path(folder)
-        self.env = dict(os.environ)
-        for line in (self.folder / "env").read_text(encoding="utf-8").splitlines():
-            name, value = line.removeprefix("export ").split("=", 1)
-            self.env[name] = value.replace("$PATH", os.environ["PATH"])
-        self.kubeconfig = self.env["KUBECONFIG"]
+    def __init__(self, env):
+        self.env, self.kubeconfig = env, env["KUBECONFIG"]
 
     def kubectl(self, *words, check=True, stdin=None, timeout=120):
         return run(["kubectl", *words], check=check, env=self.env, timeout=timeout, input=stdin).stdout
@@ -61,6 +60,80 @@ class Node:
 
     def get(self, *words):
         return json.loads(self.kubectl("get", *words, "-o", "json"))
+
+    def namespace(self, name):
+        """Makes it where it is not there yet."""
+        self.kubectl("create", "namespace", name, check=False)
+        self.kubectl("label", "namespace", name, OURS + "=", "--overwrite")
+
+    def install(self, *more):
+        """The chart with the images that were built; waits until the operator is ready."""
+        self.namespace(SYSTEM)
+        settings = ["image=" + IMAGES["operator"], "worker.image=" + IMAGES["worker"],
+                    "redis.image=" + IMAGES["redis"]]
+        self.helm("upgrade", "--install", RELEASE, ROOT / "charts" / "stereo-operator", "-n", SYSTEM,
+                  "--set", ",".join(settings), "--wait", "--timeout", "120s", *more)
+
+    def operator_pods(self):
+        return [pod for pod in self.get("pods", "-n", SYSTEM, "-l", "app.kubernetes.io/component=operator")["items"]
+                if pod["status"].get("phase") == "Running"]
+
+    def leader(self):
+        return self.get("lease", "-n", SYSTEM, "stereo-operator")["spec"].get("holderIdentity", "")
+
+
+class GivenCluster(Cluster):
+    """That of E2E_KUBECONFIG: the tests see its API and no process of it."""
+
+    def __init__(self):
+        super().__init__({**os.environ, "KUBECONFIG": GIVEN})
+
+    def load(self, archives):
+        """E2E_LOAD_IMAGES once for each archive: {} is its path, {name} worker, operator or redis."""
+        command = os.environ.get("E2E_LOAD_IMAGES", "")
+        for archive in archives if command else []:
+            name = pathlib.Path(archive).stem
+            run(["sh", "-c", command.replace("{name}", name).replace("{}", shlex.quote(str(archive)))], env=self.env)
+
+    def refuse_foreign(self):
+        """What to say when our names are taken by somebody; None: they are free, or ours."""
+        for kind, name in (("namespace", SYSTEM), ("crd", "%s.%s" % (PLURAL, GROUP))):
+            there = self.kubectl("get", kind, name, "--ignore-not-found", "-o", "json")
+            if there and OURS not in json.loads(there)["metadata"].get("labels", {}):
+                return "the cluster has a %s %s that is not of these tests (no label %s)" % (kind, name, OURS)
+        return None
+
+    def leave(self):
+        """All that the tests made is taken away."""
+        self.helm("uninstall", RELEASE, "-n", SYSTEM, "--wait", "--ignore-not-found", "--timeout", "150s", check=False)
+        self.kubectl("delete", "crd", "-l", OURS, "--timeout=60s", check=False)
+        self.kubectl("delete", "namespace", "-l", OURS, "--timeout=90s", check=False)
+
+
+class Node(Cluster):
+    """The node of e2e/cluster, whose programs run on this machine; folder is what `up` was given."""
+
+    def __init__(self, folder):
+        self.folder = pathlib.Path(folder)
+        env = dict(os.environ)
+        for line in (self.folder / "env").read_text(encoding="utf-8").splitlines():
+            name, value = line.removeprefix("export ").split("=", 1)
+            env[name] = value.replace("$PATH", os.environ["PATH"])
+        super().__init__(env)
+
+    def load(self, archives):
+        run([ROOT / "e2e" / "cluster" / "image-load", self.folder, *archives])
+
+    def up(self):
+        """Starts again what died."""
+        run([ROOT / "e2e" / "cluster" / "up", self.folder])
+
+    def kill(self, program):
+        """kill -9 of one of the cluster's own programs."""
+        os.kill(int((self.folder / "run" / (program + ".pid")).read_text(encoding="utf-8")), signal.SIGKILL)
+
+    def ctr(self, *words):
+        return run(["ctr", "-n", "k8s.io", *words], env=self.env).stdout
 
     def audit(self):
         """Every answered request, oldest first."""
@@ -74,32 +147,18 @@ class Node:
                         pass  # the line that is being written
         return entries
 
-    def install(self, *more):
-        """The chart with the images that were built; waits until the operator is ready."""
-        settings = ["image=" + IMAGES["operator"], "worker.image=" + IMAGES["worker"],
-                    "redis.image=" + IMAGES["redis"]]
-        self.helm("upgrade", "--install", RELEASE, ROOT / "charts" / "stereo-operator", "-n", SYSTEM,
-                  "--create-namespace", "--set", ",".join(settings), "--wait", "--timeout", "120s", *more)
-
     def processes(self, pod):
-        """Host pids of a pod's programs, without its pause."""
+        """Host pids of a pod's programs, without its pause and without what is still being started."""
         uid = pod["metadata"]["uid"]
         found = []
         for path in pathlib.Path("/proc").glob("[0-9]*/cgroup"):
             try:
                 inside = uid in path.read_text() or uid.replace("-", "_") in path.read_text()
-                if inside and (path.parent / "comm").read_text().strip() != "pause":
+                if inside and not (path.parent / "comm").read_text().startswith(("pause", "runc")):
                     found.append(int(path.parent.name))
             except OSError:
                 pass  # it ended meanwhile
         return found
-
-    def operator_pods(self):
-        return [pod for pod in self.get("pods", "-n", SYSTEM, "-l", "app.kubernetes.io/component=operator")["items"]
-                if pod["status"].get("phase") == "Running"]
-
-    def leader(self):
-        return self.get("lease", "-n", SYSTEM, "stereo-operator")["spec"].get("holderIdentity", "")
 
     def kill_leader(self, timeout_s=60):
         """kill -9 of the replica that leads, once it runs; its name."""
@@ -134,8 +193,11 @@ class Space:
         return self.job(name).get("status", {})
 
     def pods(self, name=None):
-        words = ["-l", "stereojob.io/job=" + name] if name else []
-        return self.node.get("pods", "-n", self.name, *words)["items"]
+        """Without a kubectl, whose start is longer than the life of some pods."""
+        import kubernetes
+        core = kubernetes.client.CoreV1Api(self.api.api_client)
+        return json.loads(core.list_namespaced_pod(
+            self.name, label_selector="stereojob.io/job=" + name if name else None, _preload_content=False).data)["items"]
 
     def wait(self, name, phase, timeout_s=240):
         """The job in this phase; fails at once in another that it does not leave."""
@@ -165,6 +227,58 @@ class Space:
                              "claimRef": {"namespace": self.name, "name": name}}})
         self.apply({"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": name},
                     "spec": {**volume, "resources": {"requests": {"storage": "1Gi"}}}})
+
+
+class LivePods:
+    """Follows a namespace's pods from the moment it is entered; doubles has each time that two of one slot were live."""
+
+    def __init__(self, space):
+        import kubernetes
+        self.space, self.doubles, self.seen, self.relists = space, [], 0, 0
+        self.core = kubernetes.client.CoreV1Api(kubernetes.config.new_client_from_config(space.node.kubeconfig))
+        self.pods, self.over = {}, threading.Event()
+        self.thread = threading.Thread(target=self.follow, daemon=True)
+
+    def __enter__(self):
+        self.thread.start()
+        until("a first list of pods", lambda: self.relists, 30)
+        return self
+
+    def __exit__(self, *_):
+        self.over.set()
+        self.thread.join(10)
+
+    def take(self, kind, pod):
+        self.seen += 1
+        live = pod["status"].get("phase") not in ("Succeeded", "Failed")
+        self.pods.pop(pod["metadata"]["name"], None)
+        if kind == "DELETED" or not live:
+            return
+        labels = pod["metadata"].get("labels", {})
+        slot = tuple(labels.get("stereojob.io/" + key) for key in ("job", "stage", "index"))
+        also = [name for name, other in self.pods.items() if other == slot]
+        if also and slot[0]:
+            self.doubles.append((slot, also, pod["metadata"]["name"]))
+        self.pods[pod["metadata"]["name"]] = slot
+
+    def follow(self):
+        """List and watch, and again from the list when the API server was away."""
+        import kubernetes
+        plain = self.core.api_client.sanitize_for_serialization
+        while not self.over.is_set():
+            try:
+                listed = self.core.list_namespaced_pod(self.space.name, _request_timeout=5)
+                self.pods = {}
+                for pod in listed.items:
+                    self.take("LISTED", plain(pod))
+                self.relists += 1
+                stream = kubernetes.watch.Watch().stream(
+                    self.core.list_namespaced_pod, self.space.name, timeout_seconds=2,
+                    resource_version=listed.metadata.resource_version, _request_timeout=10)
+                for event in stream:
+                    self.take(event["type"], event["raw_object"])
+            except Exception:  # of urllib3 or of the API: it is away
+                time.sleep(0.2)
 
 
 def check_film(source, output, frames, layout="full-sbs"):

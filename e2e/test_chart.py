@@ -49,7 +49,7 @@ def test_wrong_values_are_named(node, values, word):
 def test_api_server_takes_it(node, shape):
     """Strictly: an unknown or doubled field is an error."""
     for space in ("chart-a", "chart-b"):
-        node.kubectl("create", "namespace", space, check=False)
+        node.namespace(space)
     docs = [doc for doc in yaml.safe_load_all(render(node, shape)) if doc]
     assert len(docs) > 12
     for doc in docs:
@@ -69,7 +69,7 @@ def test_the_way_to_an_external_redis_is_open(node, url, port):
 
 def test_pods_are_restricted(node):
     """All the chart's pods under enforced restricted Pod Security."""
-    node.kubectl("create", "namespace", "chart-restricted", check=False)
+    node.namespace("chart-restricted")
     node.kubectl("label", "namespace", "chart-restricted", "--overwrite", "pod-security.kubernetes.io/enforce=restricted")
     pods = []
     for doc in yaml.safe_load_all(render(node, "default")):

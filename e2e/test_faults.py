@@ -3,7 +3,9 @@
 import json
 import os
 import signal
+import time
 
+import pytest
 import yaml
 
 import rig
@@ -52,15 +54,86 @@ def test_evicted_it_is_no_failure(space, bucket, film, tmp_path):
     fetch_and_check(space, bucket, film, tmp_path)
 
 
-def test_a_worker_is_killed(space, bucket, film, tmp_path):
-    name = submit(space, bucket, film, seconds=2, parallelism=1, cpu="100m")
-    pids = rig.until("a process that converts", lambda: [
-        pid for pod in running(space, name) for pid in space.node.processes(pod)], 120, every_s=0.05)
-    for pid in pids:
-        os.kill(pid, signal.SIGKILL)
-    space.wait(name, "Completed", 300)
-    assert space.status(name)["failedPods"] + space.status(name)["interruptedPods"] >= 1
+@pytest.mark.own_node("its processes are killed")
+def test_a_worker_of_each_stage_is_killed(space, bucket, film, tmp_path):
+    """kill -9: each is counted and tried again, and the film is the same."""
+    name = submit(space, bucket, film, seconds=2, parallelism=1, cpu="200m")
+    with rig.LivePods(space) as live:
+        for stage in ("plan", "convert", "assemble"):
+            pids = rig.until("a process that does " + stage, lambda wanted=stage: [
+                pid for pod in space.pods(name) if pod["metadata"]["labels"]["stereojob.io/stage"] == wanted
+                for pid in space.node.processes(pod)], 120, every_s=0.02)
+            for pid in pids:
+                os.kill(pid, signal.SIGKILL)
+        space.wait(name, "Completed", 300)
+    status = space.status(name)
+    assert status["failedPods"] + status["interruptedPods"] >= 3, status
+    assert not live.doubles
     fetch_and_check(space, bucket, film, tmp_path)
+
+
+def test_an_image_that_is_not_there(space, bucket, film, tmp_path):
+    """The condition names it. The job waits, and goes on by what the runbook says."""
+    missing = rig.IMAGES["worker"].replace(":dev", ":is-missing")
+    space.node.install("--set", "worker.image=" + missing)
+    try:
+        name = submit(space, bucket, film, seconds=6, parallelism=1)
+        words = rig.until("ImagePullFailed", lambda: condition(space, name, "ImagePullFailed"), 60)
+        assert missing in words, words
+        assert space.status(name)["phase"] not in rig.OVER
+    finally:
+        space.node.install()
+    space.node.kubectl("delete", "pod", "-n", space.name, "-l", "stereojob.io/job=" + name,
+                       "--field-selector", "status.phase=Pending")
+    space.wait(name, "Completed")
+    assert not condition(space, name, "ImagePullFailed")
+    fetch_and_check(space, bucket, film, tmp_path)
+
+
+@pytest.mark.own_node("an image is put into it")
+def test_an_image_that_comes_late(space, bucket, film, tmp_path):
+    """As when a push to the registry, or its password, comes late: nobody has to touch the job."""
+    late = "localhost/stereo-worker:late"
+    space.node.ctr("image", "rm", late)
+    space.node.install("--set", "worker.image=" + late)
+    try:
+        name = submit(space, bucket, film, seconds=6, parallelism=1)
+        rig.until("ImagePullFailed", lambda: condition(space, name, "ImagePullFailed"), 60)
+        space.node.ctr("image", "tag", rig.IMAGES["worker"], late)
+        space.wait(name, "Completed")
+    finally:
+        space.node.install()
+    assert space.status(name)["failedPods"] == 0
+    fetch_and_check(space, bucket, film, tmp_path)
+
+
+def test_a_secret_that_is_not_there(space, bucket, film):
+    """The job fails within its deadline and names it. Its cleaning waits for a minute, in which the Secret may come."""
+    job = yaml.safe_load(example("s3.yaml"))
+    job["metadata"]["name"] = "nameless"
+    job["spec"]["source"]["secretName"] = job["spec"]["output"]["secretName"] = "no-such-secret"
+    job["spec"]["pendingDeadlineSeconds"] = 15
+    begin = time.monotonic()
+    space.apply(job)
+    letter = space.wait("nameless", "Failed", 60)["status"]["deadLetters"][0]
+    assert time.monotonic() - begin < 45
+    assert "no-such-secret" in letter["message"], letter
+    space.node.kubectl("delete", "stereojob", "nameless", "-n", space.name, "--wait=false")
+    space.secret_for_s3("no-such-secret")
+    space.node.kubectl("wait", "--for=delete", "stereojob/nameless", "-n", space.name, "--timeout=45s")
+
+
+@pytest.mark.soak
+def test_a_secret_that_was_taken_away(space, bucket, film):
+    """The cleaning cannot read its keys: it is given up after a minute, an event says what is left, and the job is gone."""
+    name = submit(space, bucket, film, seconds=2, parallelism=1, cpu="200m")
+    running(space, name)
+    space.node.kubectl("delete", "secret", "films-s3", "-n", space.name)
+    space.node.kubectl("delete", "stereojob", name, "-n", space.name, "--timeout=150s")
+    assert not [pod for pod in space.pods() if pod["metadata"].get("finalizers")]
+    notes = [event["message"] for event in space.node.get("events", "-n", space.name)["items"]
+             if event["involvedObject"]["kind"] == "StereoJob"]
+    assert [note for note in notes if "films-s3" in note], notes
 
 
 def test_an_upgrade_under_a_job(space, bucket, film, tmp_path):

@@ -24,6 +24,7 @@ def submit(space, bucket, film, seconds, parallelism, name="film", cpu=None):
     job["spec"]["parallelism"] = parallelism
     if cpu:
         job["spec"]["resources"] = {"requests": {"cpu": cpu}, "limits": {"cpu": cpu}}
+        job["spec"]["auxiliary"] = {"resources": job["spec"]["resources"]}
     space.apply(job)
     return name
 
@@ -53,6 +54,7 @@ def test_s3_example(space, bucket, film, tmp_path):
     fetch_and_check(space, bucket, film, tmp_path)
 
 
+@pytest.mark.own_node("the volume is a folder of it")
 def test_pvc_example(space, film, tmp_path):
     folder = space.node.folder / "volumes" / space.name
     space.claim("films", folder)
@@ -64,6 +66,8 @@ def test_pvc_example(space, film, tmp_path):
 
 
 def test_gpu_is_asked_for(space, bucket, film, tmp_path):
+    if not any("nvidia.com/gpu" in one["status"]["allocatable"] for one in space.node.get("nodes")["items"]):
+        pytest.skip("no node of the cluster has nvidia.com/gpu")
     space.s3.upload_file(str(film.path), bucket, "big-buck-bunny.mp4")
     job = yaml.safe_load(example("s3.yaml"))
     job["spec"]["resources"]["limits"] = {"nvidia.com/gpu": 1}
@@ -129,6 +133,7 @@ def test_namespace_ends_under_a_job(space, bucket, film):
                                '{"metadata":{"finalizers":null}}', check=False)
 
 
+@pytest.mark.own_node("its process is killed, its audit log is read")
 @pytest.mark.parametrize("kills", [3])
 def test_operator_killed(space, bucket, film, tmp_path, kills):
     """kill -9 of the leader again and again: every frame is there once, and no attempt was made twice at a time."""
