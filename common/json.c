@@ -11,8 +11,18 @@
 #define JSON_MAX_LEVELS 64
 #define JSON_EXACT      INT64_C(9007199254740992) /* 2^53: doubles are exact up to here */
 #define WHOLE_CHARS     24
+#define FEW_NAMES       12
 
-/* cJSON gives NULL only without memory: its objects are small host blocks. */
+/* cJSON's objects are small host blocks. It must not come to a NULL: a text that cannot be copied
+ * would look like one that is no JSON, and a member that cannot be added would be silently missing
+ * from what is written. */
+__attribute__((constructor)) static void hooks_set(void)
+{
+    cJSON_Hooks hooks = { .malloc_fn = xmalloc, .free_fn = free };
+
+    cJSON_InitHooks(&hooks);
+}
+
 static void *must(void *p)
 {
     if (!p)
@@ -20,43 +30,31 @@ static void *must(void *p)
     return p;
 }
 
-/* The end of the string that opens at text[at]; len when it does not end. */
-static size_t string_end(const char *text, size_t len, size_t at)
+/* The end of the string that opens at text[at]; len when it does not end. *nul: it has an escaped
+ * NUL, at which cJSON would end it without a word. */
+static size_t string_end(const char *text, size_t len, size_t at, bool *nul)
 {
     for (at++; at < len && text[at] != '"'; at++) {
-        if (text[at] == '\\')
-            at++;
+        if (text[at] != '\\')
+            continue;
+        at++;
+        if (at + 4 < len && memcmp(text + at, "u0000", 5) == 0)
+            *nul = true;
     }
     return at < len ? at : len;
-}
-
-/* cJSON would end a string at an escaped NUL without a word. */
-static bool has_nul_escape(const char *text, size_t len)
-{
-    for (size_t i = 0; i + 5 < len; i++) {
-        if (text[i] != '\\')
-            continue;
-        if (memcmp(text + i + 1, "u0000", 5) == 0)
-            return true;
-        i++;
-    }
-    return false;
 }
 
 /* Before cJSON recurses. */
 static int check_text(const char *text, size_t len, struct err *err)
 {
     int level = 0;
+    bool nul = false;
 
     if (memchr(text, '\0', len))
         return err_set(err, ERR_CONFIG, "has a NUL byte");
     for (size_t i = 0; i < len; i++) {
         if (text[i] == '"') {
-            size_t end = string_end(text, len, i);
-
-            if (has_nul_escape(text + i, end - i))
-                return err_set(err, ERR_CONFIG, "has a NUL character in a string");
-            i = end;
+            i = string_end(text, len, i, &nul);
         } else if (text[i] == '{' || text[i] == '[') {
             if (++level > JSON_MAX_LEVELS)
                 return err_set(err, ERR_CONFIG, "has more than %d levels", JSON_MAX_LEVELS);
@@ -64,7 +62,7 @@ static int check_text(const char *text, size_t len, struct err *err)
             level--;
         }
     }
-    return 0;
+    return nul ? err_set(err, ERR_CONFIG, "has a NUL character in a string") : 0;
 }
 
 static int compare_names(const void *a, const void *b)
@@ -72,26 +70,49 @@ static int compare_names(const void *a, const void *b)
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-static int check_names(const cJSON *object, struct err *err)
+/* Most objects have a few names: each is compared with those before it. */
+static const char *few_twice(const cJSON *object)
 {
-    AUTO_FREE const char **names = NULL;
-    size_t count = 0;
     const cJSON *item; /* borrowed from object */
 
-    cJSON_ArrayForEach(item, object) count++;
-    if (count < 2)
-        return 0;
-    names = calloc(count, sizeof(*names));
+    cJSON_ArrayForEach(item, object)
+    {
+        for (const cJSON *before = object->child; before != item; before = before->next)
+            if (strcmp(before->string, item->string) == 0)
+                return item->string;
+    }
+    return NULL;
+}
+
+static int many_twice(const char **out, const cJSON *object, size_t count, struct err *err)
+{
+    AUTO_FREE const char **names = calloc(count, sizeof(*names));
+    const cJSON *item; /* borrowed from object */
+    size_t n = 0;
+
     if (!names)
         return err_set(err, ERR_NOMEM, "no memory for %zu names", count);
-    count = 0;
-    cJSON_ArrayForEach(item, object) names[count++] = item->string;
+    cJSON_ArrayForEach(item, object) names[n++] = item->string;
     qsort(names, count, sizeof(*names), compare_names);
-    for (size_t i = 1; i < count; i++) {
+    for (size_t i = 1; i < count && !*out; i++) {
         if (strcmp(names[i - 1], names[i]) == 0)
-            return err_set(err, ERR_CONFIG, "%.80s: is there twice", names[i]);
+            *out = names[i];
     }
     return 0;
+}
+
+static int check_names(const cJSON *object, struct err *err)
+{
+    const char *twice = NULL; /* borrowed from object */
+    const cJSON *item;        /* borrowed from object */
+    size_t count = 0;
+
+    cJSON_ArrayForEach(item, object) count++;
+    if (count <= FEW_NAMES)
+        twice = few_twice(object);
+    else if (many_twice(&twice, object, count, err) < 0)
+        return -1;
+    return twice ? err_set(err, ERR_CONFIG, "%.80s: is there twice", twice) : 0;
 }
 
 /* At most JSON_MAX_LEVELS deep: check_text has seen to it. */
@@ -206,6 +227,78 @@ int json_parse(cJSON **out, const char *text, size_t len, struct err *err)
         return -1;
     *out = TAKE(doc);
     return 0;
+}
+
+/* Behind the value that begins at text[at], as far as brackets and strings tell. */
+static size_t value_end(const char *text, size_t len, size_t at)
+{
+    int level = 0;
+    bool nul;
+
+    for (; at < len; at++) {
+        if (text[at] == '"')
+            at = string_end(text, len, at, &nul);
+        else if (text[at] == '{' || text[at] == '[')
+            level++;
+        else if (level == 0 && strchr(",}]", text[at]))
+            return at;
+        else if (text[at] == '}' || text[at] == ']')
+            level--;
+    }
+    return len;
+}
+
+/* As cJSON sees it. */
+static bool is_blank(char c)
+{
+    return (unsigned char)c <= ' ';
+}
+
+static bool is_name(const char *text, size_t len, size_t at, size_t name_len)
+{
+    size_t behind = at + name_len;
+
+    while (behind < len && is_blank(text[behind]))
+        behind++;
+    return behind < len && text[behind] == ':' && (at == 0 || text[at - 1] != '\\');
+}
+
+/* Where the member that begins at `at` ends, with the comma behind it, or else the one before it
+ * taken back from *kept bytes of out. */
+static size_t member_cut(char *out, size_t *kept, const char *text, size_t len, size_t at)
+{
+    size_t end = value_end(text, len, at);
+
+    if (end < len && text[end] == ',')
+        return end + 1;
+    while (*kept > 0 && is_blank(out[*kept - 1]))
+        (*kept)--;
+    if (*kept > 0 && out[*kept - 1] == ',')
+        (*kept)--;
+    return end;
+}
+
+int json_parse_without(cJSON **out, const char *text, size_t len, const char *name, struct err *err)
+{
+    AUTO_FREE char *quoted = xasprintf("\"%s\"", name), *rest = NULL;
+    size_t quoted_len = strlen(quoted), at = 0, kept = 0;
+    const char *found = memmem(text, len, quoted, quoted_len);
+
+    if (!found)
+        return json_parse(out, text, len, err);
+    rest = xmalloc(len + 1);
+    for (; found; found = memmem(text + at, len - at, quoted, quoted_len)) {
+        size_t place = (size_t)(found - text);
+        bool cuts = is_name(text, len, place, quoted_len);
+        size_t up_to = cuts ? place : place + quoted_len;
+
+        memcpy(rest + kept, text + at, up_to - at);
+        kept += up_to - at;
+        at = cuts ? member_cut(rest, &kept, text, len, place) : up_to;
+    }
+    memcpy(rest + kept, text + at, len - at);
+    kept += len - at;
+    return json_parse(out, rest, kept, err);
 }
 
 int json_i64(int64_t *out, const cJSON *obj, const char *key, int64_t min, int64_t max,

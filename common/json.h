@@ -19,6 +19,10 @@ AUTO_DEFINE(cJSON, cJSON *, cJSON_Delete)
 
 /* Caller owns *out. Refuses trailing bytes, more than 64 levels and duplicate keys. */
 int json_parse(cJSON **out, const char *text, size_t len, struct err *err);
+/* The same without any member of this name, however deep, which is not looked into: for parts that
+ * are large and of no use. name: plain letters. */
+int json_parse_without(cJSON **out, const char *text, size_t len, const char *name,
+                       struct err *err);
 char *json_print(const cJSON *doc);        /* compact, one line; caller frees */
 char *json_print_pretty(const cJSON *doc); /* two spaces; ends in a newline; caller frees */
 

@@ -147,7 +147,8 @@ static void tell_answer(struct kube_call *call, int code)
         return;
     }
     status = (struct kube_status){ .code = code };
-    if (call->in.len > 0 && json_parse(&doc, call->in.data, call->in.len, &err) < 0) {
+    if (call->in.len > 0 &&
+        json_parse_without(&doc, call->in.data, call->in.len, KUBE_UNUSED, &err) < 0) {
         tell_curl(call, err.msg);
         return;
     }

@@ -113,6 +113,10 @@ void kube_lines_free(struct kube_lines *lines);
 int kube_lines_feed(struct kube_lines *lines, const char *data, size_t len,
                     bool (*line)(void *ctx, const char *text, size_t len), void *ctx);
 
+/* Half of an object as the API server gives it, and of no use to a client: left out of every answer
+ * and event. */
+#define KUBE_UNUSED "managedFields"
+
 /* A kind's place in the API. */
 struct kube_resource {
     const char *group;   /* "" for core, "stereojob.io" */

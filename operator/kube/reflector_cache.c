@@ -71,7 +71,7 @@ static void slim(const struct cache *cache, cJSON *object)
         xasprintf("%s%s%s", resource->group, *resource->group ? "/" : "", resource->version);
     cJSON *metadata = cJSON_GetObjectItemCaseSensitive(object, "metadata");
 
-    cJSON_DeleteItemFromObjectCaseSensitive(metadata, "managedFields");
+    cJSON_DeleteItemFromObjectCaseSensitive(metadata, KUBE_UNUSED);
     add_missing(object, "kind", resource->kind);
     add_missing(object, "apiVersion", version);
     if (cache->user->keep)

@@ -292,6 +292,49 @@ static void texts_are_never_null(void **state)
     assert_string_equal(json_member(NULL, "l.d"), "");
 }
 
+static void a_member_is_left_out(void **state)
+{
+    static const struct row {
+        const char *text, *rest;
+    } rows[] = {
+        { "{\"x\":1}", "{\"x\":1}" },
+        { "{\"cut\":1}", "{}" },
+        { "{\"cut\":[1,{\"a\":\"]}\"}],\"x\":2}", "{\"x\":2}" },
+        { "{\"x\":2 , \"cut\" : {\"a\":[]} }", "{\"x\":2}" },
+        { "{\"x\":2,\"cut\":\"a,b\",\"y\":3}", "{\"x\":2,\"y\":3}" },
+        { "[{\"cut\":true},{\"b\":{\"cut\":null}}]", "[{},{\"b\":{}}]" },
+        { "{\"x\":\"cut\",\"y\":[\"cut\"]}", "{\"x\":\"cut\",\"y\":[\"cut\"]}" }, /* no names */
+        { "{\"say \\\"cut\":1}", "{\"say \\\"cut\":1}" }, /* another's end */
+        { "{\"cut\":{\"cut\":1},\"x\":{\"cut\":2,\"y\":0}}", "{\"x\":{\"y\":0}}" },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        AUTO(cJSON) cJSON *doc = NULL;
+        AUTO_FREE char *text = NULL;
+        struct err err;
+
+        CHECK_OK(json_parse_without(&doc, rows[i].text, strlen(rows[i].text), "cut", &err), err);
+        text = json_print(doc);
+        assert_string_equal(text, rows[i].rest);
+    }
+}
+
+static void what_is_cut_short_is_refused(void **state)
+{
+    static const char *const texts[] = { "{\"cut\":", "{\"cut\":[1", "{\"cut\":\"a",
+                                         "{\"a\":1,\"cut\":{" };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        cJSON *doc = NULL;
+        struct err err;
+
+        assert_int_equal(json_parse_without(&doc, texts[i], strlen(texts[i]), "cut", &err), -1);
+        assert_null(doc);
+    }
+}
+
 static void path_set_makes_and_replaces(void **state)
 {
     AUTO(cJSON) cJSON *doc = parse("{\"a\":1,\"b\":{\"keep\":true}}");
@@ -425,6 +468,8 @@ int main(void)
         cmocka_unit_test(other_types_are_read),
         cmocka_unit_test(paths_lead_to_values),
         cmocka_unit_test(texts_are_never_null),
+        cmocka_unit_test(a_member_is_left_out),
+        cmocka_unit_test(what_is_cut_short_is_refused),
         cmocka_unit_test(path_set_makes_and_replaces),
         cmocka_unit_test(i64_survives_the_round_trip),
         cmocka_unit_test(numbers_print_exactly_and_shortly),

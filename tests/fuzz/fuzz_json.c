@@ -22,6 +22,33 @@ static void read_some(const cJSON *doc)
     (void)json_path(doc, "a.b[0].c");
 }
 
+static void cut(cJSON *node, const char *name)
+{
+    cJSON *next = NULL;
+
+    if (cJSON_IsObject(node))
+        while (cJSON_GetObjectItemCaseSensitive(node, name))
+            cJSON_DeleteItemFromObjectCaseSensitive(node, name);
+    for (cJSON *item = node->child; item; item = next) {
+        next = item->next;
+        cut(item, name);
+    }
+}
+
+/* What is left out of the text is what would have been taken out of the tree. (A name written with
+ * escapes is another text.) */
+static void check_without(cJSON *doc, const uint8_t *data, size_t size)
+{
+    AUTO(cJSON) cJSON *without = NULL;
+    struct err err;
+
+    if (memmem(data, size, "\\u", 2))
+        return;
+    FUZZ_CHECK(json_parse_without(&without, (const char *)data, size, "a", &err) == 0);
+    cut(doc, "a");
+    FUZZ_CHECK(cJSON_Compare(doc, without, true));
+}
+
 /* What was taken prints, and what was printed is taken as the same. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -41,5 +68,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     again = json_print(back);
     FUZZ_CHECK(strcmp(text, again) == 0);
     FUZZ_CHECK(cJSON_Compare(back, pretty, true));
+    check_without(doc, data, size);
     return 0;
 }
