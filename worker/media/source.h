@@ -23,6 +23,7 @@ struct media_stream { /* what we see; values of libav enums are libav's */
     char language[8]; /* "" when not told */
     char title[64];
     bool is_default;
+    uint32_t tag; /* the container's own name of the codec, first byte lowest; 0 when it has none */
     struct ratio time_base;
     int64_t start_pts; /* INT64_MIN when not known */
     int64_t duration;  /* time base units; 0 when not known */

@@ -24,6 +24,9 @@
 #define MATRIX_BT709  1
 #define RANGE_LIMITED 1
 
+#define FOURCC(a, b, c, d)                                                                         \
+    ((uint32_t)(a) | (uint32_t)(b) << 8 | (uint32_t)(c) << 16 | (uint32_t)(d) << 24)
+
 int plan_container(const char **out, const char *uri, struct err *err)
 {
     const char *container = output_container(uri);
@@ -118,7 +121,28 @@ static void drop(struct plan *plan, const struct media_stream *stream, const cha
     va_end(ap);
     plan->dropped = xrealloc(plan->dropped, (plan->dropped_count + 1) * sizeof(*plan->dropped));
     plan->dropped[plan->dropped_count++] =
-        xasprintf("stream %d (%s): %s", stream->index, stream->codec, why);
+        xasprintf("stream %d (%s): %s", stream->index,
+                  stream->type == 't' ? "attachment" : stream->codec, why);
+}
+
+/* The muxer makes these anew: a MOV's time code from the video's tag, its titles of chapters. */
+static bool is_remade(const struct media_stream *stream, const struct film *film)
+{
+    return stream->type == 'd' && (stream->tag == FOURCC('t', 'm', 'c', 'd') ||
+                                   (stream->tag == FOURCC('t', 'e', 'x', 't') && film->chapters));
+}
+
+static void drop_misfit(struct plan *plan, const struct media_stream *stream, char type,
+                        const char *container)
+{
+    static const struct {
+        const char *container, *name;
+    } names[] = { { "mp4", "MP4" }, { "mov", "MOV" }, { "matroska", "Matroska" } };
+    bool elsewhere = media_output_takes("matroska", type, stream->codec) != 'n';
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+        if (strcmp(container, names[i].container) == 0)
+            drop(plan, stream, "%s cannot hold it%s", names[i].name, elsewhere ? ", .mkv can" : "");
 }
 
 static void fill_copies(struct plan *plan, const struct film *film, const char *container)
@@ -129,7 +153,7 @@ static void fill_copies(struct plan *plan, const struct film *film, const char *
         struct plan_copy *copy = &plan->copies[plan->copy_count];
         char type = stream->type == 'c' ? 'v' : stream->type, takes;
 
-        if (i == film->video)
+        if (i == film->video || is_remade(stream, film))
             continue;
         if (stream->type == 'v') {
             drop(plan, stream, "only one picture stream is converted");
@@ -137,7 +161,7 @@ static void fill_copies(struct plan *plan, const struct film *film, const char *
         }
         takes = media_output_takes(container, type, stream->codec);
         if (takes == 'n') {
-            drop(plan, stream, "%s cannot hold it", container);
+            drop_misfit(plan, stream, type, container);
             continue;
         }
         *copy = (struct plan_copy){ .stream = i,
@@ -293,6 +317,17 @@ static void say(struct text *text, const char *fmt, ...)
         n < 0 || (size_t)n >= text->size - text->len ? text->size - 1 : text->len + (size_t)n;
 }
 
+static bool loses_sound(const struct film *film, const struct plan *plan)
+{
+    bool any = false;
+
+    for (int i = 0; i < film->stream_count; i++)
+        any = any || film->streams[i].type == 'a';
+    for (size_t i = 0; i < plan->copy_count; i++)
+        any = any && plan->copies[i].type != 'a';
+    return any;
+}
+
 void plan_warning(char *out, size_t size, const struct film *film, const struct plan *plan)
 {
     const struct media_stream *video = film_video(film);
@@ -323,6 +358,8 @@ void plan_warning(char *out, size_t size, const struct film *film, const struct 
             video->dolby_profile);
     if (video->bit_depth > 10 || (video->bit_depth > 8 && plan->video.bit_depth == 8))
         say(&text, "%d bits a sample become %d.", video->bit_depth, plan->video.bit_depth);
+    if (loses_sound(film, plan))
+        say(&text, "The output has no sound.");
     for (size_t i = 0; i < plan->dropped_count; i++) {
         if (text.len + TELL_ROOM > size) {
             say(&text, "Not taken over either: %zu more streams.", plan->dropped_count - i);
