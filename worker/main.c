@@ -5,6 +5,7 @@
 #include "version.h"
 #include "worker/env.h"
 #include "worker/estimate/estimate.h"
+#include "worker/media/remote.h"
 #include "worker/media/source.h"
 #include "worker/plan/probe.h"
 
@@ -45,6 +46,20 @@ static void lock_down(void)
 {
     (void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
     (void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+}
+
+static int set_sandbox(void)
+{
+    const char *text = getenv(ENV_SANDBOX);
+    enum media_remote_mode mode;
+
+    if (media_remote_mode_parse(&mode, text) < 0) {
+        (void)fprintf(stderr, "config error: " ENV_SANDBOX ": '%s' is not auto, off or required\n",
+                      text);
+        return -1;
+    }
+    media_remote_setup(mode, &should_stop, 0);
+    return 0;
 }
 
 /* The termination message, before there is a report to write it. The file is the kubelet's. */
@@ -216,11 +231,15 @@ int main(int argc, char **argv)
         (void)fputs(USAGE, stdout);
         return 0;
     }
+    if (strcmp(verb, MEDIA_REMOTE_VERB) == 0)
+        return media_remote_serve();
     lock_down();
     set_signals();
     log_setup("stereo-worker", LOG_INFO, false);
     media_quiet();
     store_setup(&should_stop);
+    if (set_sandbox() < 0)
+        return class_exit_code(CLASS_CONFIG);
     if (strcmp(verb, "probe") == 0)
         return run_probe(argc, argv);
     if (strcmp(verb, "estimate") == 0)

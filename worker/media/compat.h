@@ -76,6 +76,38 @@ static inline void compat_frame_set_progressive(AVFrame *frame)
 }
 #endif
 
+/* All of a stream's side data; borrowed. */
+static inline const AVPacketSideData *compat_stream_side_data_list(const AVStream *stream,
+                                                                   int *count)
+{
+#if LIBAVCODEC_VERSION_INT >= AV_VERSION_INT(60, 31, 100)
+    *count = stream->codecpar->nb_coded_side_data;
+    return stream->codecpar->coded_side_data;
+#else
+    *count = stream->nb_side_data;
+    return stream->side_data;
+#endif
+}
+
+/* Codec parameters have a frame rate from libavcodec 60.11 on. */
+static inline AVRational compat_par_framerate(const AVCodecParameters *par)
+{
+#if LIBAVCODEC_VERSION_INT >= AV_VERSION_INT(60, 11, 100)
+    return par->framerate;
+#else
+    (void)par;
+    return (AVRational){ 0, 1 };
+#endif
+}
+static inline void compat_par_set_framerate(AVCodecParameters *par, AVRational rate)
+{
+#if LIBAVCODEC_VERSION_INT >= AV_VERSION_INT(60, 11, 100)
+    par->framerate = rate;
+#else
+    (void)par, (void)rate;
+#endif
+}
+
 /* Caller frees with av_free; NULL without memory. */
 static inline AVStereo3D *compat_stereo3d_alloc(size_t *size)
 {

@@ -3,14 +3,17 @@
 
 #include "common/mem.h"
 #include "worker/media/av.h"
+#include "worker/media/remote_parts.h"
 
 #include <stdatomic.h>
 #include <string.h>
 
-#define NEAR_TRIES 4 /* 2, 8 and 32 seconds before the keyframe, then the film's start */
+#define BARREN_MAX 50000 /* packets without a picture: half an hour of them */
+#define NEAR_TRIES 4     /* 2, 8 and 32 seconds before the keyframe, then the film's start */
 
 struct media_decoder {
     struct media_source *source;       /* borrowed */
+    struct media_remote *remote;       /* borrowed; decodes; or NULL, then what follows does */
     struct media_converter *converter; /* owned */
     struct media_deinterlacer *fields; /* owned; NULL when not asked for */
     AVCodecContext *ctx;               /* owned */
@@ -27,6 +30,7 @@ struct media_decoder {
     struct media_seen seen;
     int64_t packets;
     int64_t damaged;
+    int barren;            /* packets since the last picture */
     atomic_int complaints; /* of libav, by any of the decoder's threads */
     int complaints_seen;
     bool complains; /* these tell of damage */
@@ -52,6 +56,7 @@ static int open_codec(struct media_decoder *decoder, const struct media_decoder_
         return media_av_fail(err, ERR_INPUT, rc, "%s decoder", facts->codec);
     decoder->ctx->pkt_timebase = media_rational(facts->time_base);
     decoder->ctx->thread_count = opts->threads;
+    decoder->ctx->max_pixels = MEDIA_MAX_PIXELS;
     decoder->ctx->flags |= AV_CODEC_FLAG_UNALIGNED; /* crop exactly */
     decoder->ctx->opaque = &decoder->complaints;    /* see media_quiet */
     decoder->complains = par->codec_id == AV_CODEC_ID_HEVC || par->codec_id == AV_CODEC_ID_PRORES ||
@@ -77,7 +82,7 @@ static int open_converter(struct media_decoder *decoder, const struct media_deco
         .flipped = opts->flipped,
     };
 
-    if (to.width < 2 || to.height < 2)
+    if (to.width < 2 || to.height < 2 || (int64_t)facts->width * facts->height > MEDIA_MAX_PIXELS)
         return err_set(err, ERR_INPUT, "pictures of %dx%d", facts->width, facts->height);
     return media_converter_new(&decoder->converter, &to, err);
 }
@@ -88,6 +93,13 @@ int media_decoder_open(struct media_decoder **out, struct media_source *source,
     AUTO(media_decoder) struct media_decoder *decoder = xcalloc(1, sizeof(*decoder));
     const struct media_stream *facts = media_source_stream(source, opts->stream);
 
+    decoder->remote = media_source_remote(source);
+    if (decoder->remote) {
+        if (media_remote_decoder(decoder->remote, facts, opts, err) < 0)
+            return -1;
+        *out = TAKE(decoder);
+        return 0;
+    }
     decoder->source = source;
     decoder->stream = opts->stream;
     decoder->ordinals = opts->ordinals;
@@ -122,6 +134,8 @@ static void restart(struct media_decoder *decoder)
 
 int media_decoder_seek(struct media_decoder *decoder, int64_t pts, int64_t dts, struct err *err)
 {
+    if (decoder->remote)
+        return media_remote_decoder_seek(decoder->remote, pts, dts, err);
     restart(decoder);
     decoder->last = AV_NOPTS_VALUE;
     decoder->from = pts;
@@ -156,6 +170,8 @@ static int feed(struct media_decoder *decoder, struct err *err)
     if (packet && media_packet_stream(packet) != decoder->stream)
         return 0;
     decoder->draining = !packet;
+    if (packet && ++decoder->barren > BARREN_MAX)
+        return err_set(err, ERR_INPUT, "%d packets in a row gave no picture", BARREN_MAX);
     if (packet && decoder->ordinals) {
         media_packet_set_times(packet, decoder->packets, decoder->packets);
         decoder->packets++;
@@ -174,8 +190,10 @@ static int next_picture(struct media_decoder *decoder, struct err *err)
     for (;;) {
         int rc = avcodec_receive_frame(decoder->ctx, decoder->picture);
 
-        if (rc == 0)
+        if (rc == 0) {
+            decoder->barren = 0;
             return 1;
+        }
         if (rc == AVERROR(ENOMEM))
             return media_av_fail(err, ERR_NOMEM, rc, "decoding");
         if (rc == AVERROR_EOF)
@@ -310,6 +328,8 @@ int media_decoder_next(struct media_decoder *decoder, struct media_frame **out, 
     int found;
 
     *out = NULL;
+    if (decoder->remote)
+        return media_remote_next(decoder->remote, out, err);
     found = next_whole(decoder, err);
     if (found < 1)
         return found;
@@ -324,11 +344,15 @@ int media_decoder_next(struct media_decoder *decoder, struct media_frame **out, 
 
 int64_t media_decoder_damaged(const struct media_decoder *decoder)
 {
-    return decoder->damaged;
+    return decoder->remote ? media_remote_seen(decoder->remote, NULL) : decoder->damaged;
 }
 
 void media_decoder_seen(const struct media_decoder *decoder, struct media_seen *out)
 {
+    if (decoder->remote) {
+        (void)media_remote_seen(decoder->remote, out);
+        return;
+    }
     *out = decoder->seen;
     out->scaled = media_converter_scaled(decoder->converter);
 }

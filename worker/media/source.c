@@ -4,6 +4,7 @@
 #include "common/mem.h"
 #include "worker/media/av.h"
 #include "worker/media/piece.h"
+#include "worker/media/remote_parts.h"
 
 #include <libavutil/dict.h>
 #include <libavutil/mathematics.h>
@@ -29,7 +30,8 @@ struct media_source {
     int wanted;      /* -1 = all */
     AVPacket *ahead; /* owned; read by a seek, given by the next read; or NULL */
     struct media_timeline timeline;
-    struct media_piece piece; /* time_base.den 0 when the source is a film */
+    struct media_piece piece;    /* time_base.den 0 when the source is a film */
+    struct media_remote *remote; /* owned; reads, while ctx only describes; or NULL */
 };
 
 void media_source_free(struct media_source *source)
@@ -37,6 +39,9 @@ void media_source_free(struct media_source *source)
     if (!source)
         return;
     av_packet_free(&source->ahead);
+    if (source->remote)
+        avformat_free_context(TAKE(source->ctx));
+    media_remote_free(source->remote);
     avformat_close_input(&source->ctx);
     media_timeline_clear(&source->timeline);
     media_io_free(source->io);
@@ -92,6 +97,9 @@ static int open_input(struct media_source *source, const struct media_source_opt
                        opts->what);
     if (rc == AVERROR_INVALIDDATA && !source->io->failed)
         return err_set(err, ERR_INPUT, "%s: not a film, or damaged at its start", opts->what);
+    if (rc == AVERROR(ENOMEM) && !source->io->failed) /* what demuxers say of too many streams */
+        return err_set(err, ERR_INPUT, "%s: more than %d streams, or more memory than a film takes",
+                       opts->what, MAX_STREAMS);
     if (rc < 0)
         return media_io_fail(source->io, err, ERR_INPUT, rc, opts->what);
     return 0;
@@ -117,7 +125,8 @@ static int collect(struct media_source *source, const char *what, struct err *er
             return media_io_fail(source->io, err, ERR_INPUT, rc, what);
     }
     if (ctx->nb_streams > MAX_STREAMS)
-        return err_set(err, ERR_INPUT, "%s: %u streams", what, ctx->nb_streams);
+        return err_set(err, ERR_INPUT, "%s: %u streams, %d are the limit", what, ctx->nb_streams,
+                       MAX_STREAMS);
     source->stream_count = (int)ctx->nb_streams;
     source->streams = xcalloc(ctx->nb_streams + 1, sizeof(*source->streams));
     for (unsigned i = 0; i < ctx->nb_streams; i++) {
@@ -131,12 +140,33 @@ static int collect(struct media_source *source, const char *what, struct err *er
     return 0;
 }
 
+static int open_remote(struct media_source *source, struct store_reader *reader,
+                       const struct media_source_opts *opts, bool piece, struct err *err)
+{
+    struct remote_facts facts;
+
+    if (media_remote_open(&source->remote, reader, opts, piece, &facts, err) < 0)
+        return -1;
+    source->ctx = facts.ctx;
+    source->streams = facts.streams;
+    source->stream_count = facts.stream_count;
+    source->indexed = facts.indexed;
+    memcpy(source->format, facts.format, sizeof(source->format));
+    return 0;
+}
+
 int media_source_open(struct media_source **out, struct store_reader *reader,
                       const struct media_source_opts *opts, struct err *err)
 {
     AUTO(media_source) struct media_source *source = xcalloc(1, sizeof(*source));
 
     source->wanted = -1;
+    if (media_remote_is_on()) {
+        if (open_remote(source, reader, opts, false, err) < 0)
+            return -1;
+        *out = TAKE(source);
+        return 0;
+    }
     if (open_io(source, reader, opts, err) < 0 || alloc_ctx(source, err) < 0 ||
         open_input(source, opts, err) < 0 || collect(source, opts->what, err) < 0)
         return -1;
@@ -151,6 +181,12 @@ int media_source_open_piece(struct media_source **out, struct store_reader *read
     struct media_source_opts opts = { .format = "nut", .what = what };
 
     source->wanted = -1;
+    if (media_remote_is_on()) {
+        if (open_remote(source, reader, &opts, true, err) < 0)
+            return -1;
+        *out = TAKE(source);
+        return 0;
+    }
     if (open_io(source, reader, &opts, err) < 0 || alloc_ctx(source, err) < 0)
         return -1;
     source->ctx->flags &= ~AVFMT_FLAG_GENPTS;
@@ -233,7 +269,7 @@ static int read_raw(struct media_source *source, AVPacket *packet)
 
 int media_source_jumps(const struct media_source *source)
 {
-    return source->timeline.jumps;
+    return source->remote ? media_remote_jumps(source->remote) : source->timeline.jumps;
 }
 
 int media_source_read(struct media_source *source, struct media_packet **out, struct err *err)
@@ -242,6 +278,8 @@ int media_source_read(struct media_source *source, struct media_packet **out, st
     int rc = 0;
 
     *out = NULL;
+    if (source->remote)
+        return media_remote_read(source->remote, source->ctx, source->wanted, out, err);
     if (!packet) {
         packet = av_packet_alloc();
         if (!packet)
@@ -330,6 +368,8 @@ int media_source_seek(struct media_source *source, int stream, int64_t pts, int6
     int64_t target = dts != AV_NOPTS_VALUE && dts < pts ? dts : pts, back = 0;
     bool last = source->piece.time_base.den != 0;
 
+    if (source->remote)
+        return media_remote_seek(source->remote, stream, pts, dts, err);
     if (!packet)
         return err_set(err, ERR_NOMEM, "no memory for a packet");
     for (int i = 0; i < SEEK_TRIES; i++, back = back ? 2 * back : step) {
@@ -369,6 +409,11 @@ int media_source_seek_near(struct media_source *source, int stream, int64_t targ
 bool media_source_found_hidden(const struct media_source *source)
 {
     return source->ahead && source->ahead->flags & AV_PKT_FLAG_DISCARD;
+}
+
+struct media_remote *media_source_remote(struct media_source *source)
+{
+    return source->remote;
 }
 
 void *media_source_context(struct media_source *source)

@@ -14,6 +14,8 @@
 #include "worker/media/frame.h"
 #include "worker/store/store.h"
 
+#define MEDIA_MAX_PIXELS (1 << 27) /* of a picture: 16384 x 8192; larger ones are meant to hurt */
+
 struct media_source;
 
 struct media_stream { /* what we see; values of libav enums are libav's */

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #define MAX_PACKETS   (32u << 20) /* 6 days at 60 a second */
+#define MAX_HOURS     1000
 #define FIRST_PACKETS 16384u
 #define STOP_EVERY    256
 
@@ -164,6 +165,9 @@ static int read_film(struct film *film, struct err *err)
     video = film_video(film);
     if (film->packet_count == 0)
         return err_set(err, ERR_INPUT, "%s: its video stream is empty", film->what);
+    if ((int64_t)video->width * video->height > MEDIA_MAX_PIXELS)
+        return err_set(err, ERR_INPUT, "%s: pictures of %dx%d are more than can be converted",
+                       film->what, video->width, video->height);
     if (video->width < 2 || video->height < 2)
         return err_set(err, ERR_INPUT,
                        "%s: its video (%s) does not say how large its pictures "
@@ -184,6 +188,19 @@ static int open_reader(struct film *film, struct err *err)
     return store_reader_digest(film->reader, film->digest, err);
 }
 
+/* Times that nobody can mean, where a segment would be made for every minute of them. */
+static int check_length(const struct film *film, struct err *err)
+{
+    struct ratio tb = film_video(film)->time_base;
+    double hours =
+        ((double)film->end - (double)film->frames[0].pts) * (double)tb.num / (double)tb.den / 3600;
+
+    if (hours <= MAX_HOURS)
+        return 0;
+    return err_set(err, ERR_INPUT, "%s: its times span %.0f hours; %d are the limit", film->what,
+                   hours, MAX_HOURS);
+}
+
 int film_open(struct film **out, const struct film_opts *opts, struct err *err)
 {
     AUTO(film) struct film *film = xcalloc(1, sizeof(*film));
@@ -193,7 +210,8 @@ int film_open(struct film **out, const struct film_opts *opts, struct err *err)
     film->should_stop = opts->should_stop;
     film->report = opts->report;
     if (open_reader(film, err) < 0 || read_film(film, err) < 0 ||
-        film_build_frames(film, err) < 0 || film_verify(film, err) < 0)
+        film_build_frames(film, err) < 0 || film_verify(film, err) < 0 ||
+        check_length(film, err) < 0)
         return -1;
     *out = TAKE(film);
     return 0;

@@ -3,6 +3,7 @@
 #include "common/failpoint.h"
 #include "worker/job.h"
 #include "worker/media/encoder.h"
+#include "worker/media/remote.h"
 #include "worker/plan/draft.h"
 #include "worker/plan/pieces.h"
 
@@ -114,6 +115,15 @@ static int try_store(const struct job *job, struct plan *plan, struct err *err)
     return 0;
 }
 
+static void add_weakness(char *warning, size_t size)
+{
+    const char *words = media_remote_weakness();
+    size_t used = strlen(warning);
+
+    if (*words && used + strlen(words) + 2 <= size)
+        (void)snprintf(warning + used, size - used, "%s%s", used ? "\n" : "", words);
+}
+
 static int make_plan(struct job *job, struct record *record, bool *lost, struct err *err)
 {
     AUTO(film) struct film *film = NULL;
@@ -137,6 +147,7 @@ static int make_plan(struct job *job, struct record *record, bool *lost, struct 
         return -1;
     fill_record(record, job, plan);
     plan_warning(record->warning, sizeof(record->warning), film, plan);
+    add_weakness(record->warning, sizeof(record->warning));
     return 0;
 }
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "worker/plan/probe_json.h"
 
+#include "worker/media/remote.h"
+
 #include <stdio.h>
 
 static const char *type_name(char type)
@@ -150,6 +152,7 @@ cJSON *probe_document(const struct film *film, const struct plan *mp4, const str
     json_add_str(doc, "container", film->format);
     json_add_str(doc, "read", film->decoded ? "decoded" : film->indexed ? "index" : "all packets");
     json_add_i64(doc, "bytesRead", (int64_t)store_reader_bytes(film->reader));
+    json_add_str(doc, "sandbox", media_remote_words());
     json_add_i64(doc, "chapters", film->chapters);
     streams = cJSON_AddArrayToObject(doc, "streams");
     for (int i = 0; i < film->stream_count; i++)

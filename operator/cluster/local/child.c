@@ -16,9 +16,15 @@ enum { ARGS_MAX = 64, ENV_MAX = 256, LOG_TAIL = 2048 };
 
 /* What a worker gets from our own environment; LD_LIBRARY_PATH and CUDA_VISIBLE_DEVICES are how
  * a person says where libraries and which devices are. */
-static const char *const inherited[] = {
-    "PATH", "HOME", "LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH", ENV_FAIL, "CUDA_VISIBLE_DEVICES"
-};
+static const char *const inherited[] = { "PATH",
+                                         "HOME",
+                                         "LANG",
+                                         "LC_ALL",
+                                         "TZ",
+                                         "LD_LIBRARY_PATH",
+                                         ENV_FAIL,
+                                         "CUDA_VISIBLE_DEVICES",
+                                         "STEREO_SANDBOX" };
 
 struct words {               /* a NULL-terminated list of strings: argv, environ */
     char *list[ENV_MAX + 1]; /* owned */

@@ -1,0 +1,295 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Films that want more than to be read: canaries beside the real programs, and the child looked at from outside.
+
+    test_sandbox.py [-k PATTERN]      STEREO and STEREO_WORKER name the programs, else they are taken from build/
+"""
+import ctypes
+import os
+import pathlib
+import re
+import select
+import shutil
+import socket
+import struct
+import subprocess
+import tempfile
+import time
+import unittest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+SECONDS = 120
+IN_OPEN = 0x20
+INPUT = 65
+
+
+def program(variable, pattern):
+    named = os.environ.get(variable)
+    found = [named] if named else sorted(ROOT.glob(pattern), key=os.path.getmtime, reverse=True)
+    if not found:
+        raise SystemExit(f"{variable} is not set and nothing is built ({pattern})")
+    return str(found[0])
+
+
+STEREO = program("STEREO", "build/*/cli/stereo")
+WORKER = program("STEREO_WORKER", "build/*/worker/stereo-worker")
+
+
+def run(*args, **more):
+    return subprocess.run([STEREO, *map(str, args)], env={**os.environ, "STEREO_WORKER": WORKER, **more},
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=SECONDS, check=False)
+
+
+def ffmpeg(*args):
+    subprocess.run(["ffmpeg", "-nostdin", "-v", "error", "-y", *map(str, args)], check=True)
+
+
+def film(path, seconds=1, *more):
+    ffmpeg("-f", "lavfi", "-i", f"testsrc2=size=64x48:rate=25:duration={seconds}", "-f", "lavfi", "-i",
+           f"sine=duration={seconds}", "-c:v", "libx264", "-g", "10", "-c:a", "aac", *more, path)
+    return path
+
+
+class Canaries:
+    """A file and a listener that say whether anybody came."""
+
+    def __init__(self, folder):
+        self.folder = pathlib.Path(folder)
+        self.folder.mkdir()
+        self.file = film(self.folder / "canary.mp4")
+        self.libc = ctypes.CDLL(None, use_errno=True)
+        self.watch = self.libc.inotify_init()
+        if self.libc.inotify_add_watch(self.watch, os.fsencode(self.folder), IN_OPEN) < 0:
+            raise OSError(ctypes.get_errno(), "inotify")
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+
+    def rang(self):
+        """What happened since the last time."""
+        seen = []
+        while select.select([self.watch], [], [], 0)[0]:
+            os.read(self.watch, 4096)
+            seen.append("opened")
+        while select.select([self.listener], [], [], 0)[0]:
+            self.listener.accept()[0].close()
+            seen.append("called")
+        return seen
+
+    def close(self):
+        os.close(self.watch)
+        self.listener.close()
+
+
+def box(kind, payload):
+    return struct.pack(">I4s", len(payload) + 8, kind) + payload
+
+
+def map_boxes(data, inside, change):
+    """data with change(payload) of every box of kind inside, wherever it is."""
+    out, at = b"", 0
+    while at + 8 <= len(data):
+        size, kind = struct.unpack_from(">I4s", data, at)
+        size = size or len(data) - at
+        payload = data[at + 8:at + size]
+        if kind == inside:
+            payload = change(payload)
+        elif kind in (b"moov", b"trak", b"mdia", b"minf", b"dinf"):
+            payload = map_boxes(payload, inside, change)
+        out += box(kind, payload)
+        at += size
+    return out
+
+
+def alias_to(path):
+    """A dref whose only entry is an alias record of an absolute path."""
+    name = path.name.encode()[:63].ljust(63, b"\0")
+    text = os.fsencode(path)
+    record = (b"\0" * 4 + b"\0" * 10 + bytes([6]) + b"volume".ljust(27, b"\0") + b"\0" * 12 + bytes([len(path.name)]) +
+              name + b"\0" * 16 + struct.pack(">hh", 1, 1) + b"\0" * 16 +
+              struct.pack(">hH", 2, len(text)) + text + b"\0" * (len(text) % 2) + struct.pack(">hH", -1, 0))
+    return b"\0\0\0\0" + struct.pack(">I", 1) + box(b"alis", record)
+
+
+def ebml(ident, payload):
+    return ident + bytes([0x10 | len(payload) >> 24 & 0xf, len(payload) >> 16 & 255, len(payload) >> 8 & 255,
+                          len(payload) & 255]) + payload
+
+
+def next_segment(data, text):
+    """A Matroska film with a second Info, in the place of padding: the film goes on in another file."""
+    info = ebml(b"\x15\x49\xa9\x66", ebml(b"\x3e\x83\xbb", text) + ebml(b"\x3c\x83\xab", text))
+    for match in re.finditer(rb"\xec\x01\0\0\0\0\0(..)", data, re.S):
+        room = int.from_bytes(match.group(1), "big") + 9
+        if room >= len(info) + 9:
+            rest = b"\xec\x01" + (room - len(info) - 9).to_bytes(7, "big")
+            return data[:match.start()] + info + rest + data[match.start() + len(info) + 9:]
+    raise AssertionError("no room in this film")
+
+
+class Case(unittest.TestCase):
+    def setUp(self):
+        self.holder = tempfile.TemporaryDirectory(prefix="stereo-sandbox-")
+        self.folder = pathlib.Path(self.holder.name)
+
+    def tearDown(self):
+        self.holder.cleanup()
+
+
+class CanaryTest(Case):
+    """Films that name other files and hosts."""
+
+    def setUp(self):
+        super().setUp()
+        self.canaries = Canaries(self.folder / "canary")
+
+    def tearDown(self):
+        self.canaries.close()
+        super().tearDown()
+
+    def test_the_canaries_sing(self):
+        self.assertEqual(self.canaries.rang(), [])
+        self.canaries.file.read_bytes()
+        socket.create_connection(("127.0.0.1", self.canaries.port)).close()
+        self.assertEqual(sorted(set(self.canaries.rang())), ["called", "opened"])
+
+    def texts(self):
+        file, url = self.canaries.file, f"http://127.0.0.1:{self.canaries.port}/x.ts"
+        return {
+            "concat.txt": f"ffconcat version 1.0\nfile '{file}'\n",
+            "concat.mp4": f"ffconcat version 1.0\nfile '{file}'\n",
+            "list.m3u8": f"#EXTM3U\n#EXT-X-TARGETDURATION:5\n#EXTINF:5,\n{url}\n#EXTINF:5,\n{file}\n#EXT-X-ENDLIST\n",
+            "list.mp4": f"#EXTM3U\n#EXT-X-TARGETDURATION:5\n#EXTINF:5,\nfile://{file}\n#EXT-X-ENDLIST\n",
+            "show.mpd": '<?xml version="1.0"?><MPD xmlns="urn:mpeg:dash:schema:mpd:2011" type="static"><Period>'
+                        '<AdaptationSet mimeType="video/mp4"><Representation id="1" bandwidth="1">'
+                        f"<BaseURL>{url}</BaseURL></Representation></AdaptationSet></Period></MPD>",
+            "call.sdp": "v=0\no=- 0 0 IN IP4 127.0.0.1\ns=x\nc=IN IP4 127.0.0.1\nt=0 0\n"
+                        f"m=video {self.canaries.port} RTP/AVP 96\na=rtpmap:96 H264/90000\n",
+            "ask.smil": f'<smil><body><video src="{url}"/></body></smil>',
+            "rtsp.mov": f"RTSPtextrtsp://127.0.0.1:{self.canaries.port}/x\n",
+        }
+
+    def test_texts_are_no_films(self):
+        for name, text in self.texts().items():
+            path = self.folder / name
+            path.write_text(text)
+            with self.subTest(name=name):
+                done = run("probe", path)
+                self.assertEqual(done.returncode, INPUT, done.stderr)
+                self.assertEqual(len(done.stderr.splitlines()), 1, done.stderr)
+                self.assertIn("not a film", done.stderr)
+        done = run("convert", self.folder / "list.m3u8", self.folder / "out.mp4")
+        self.assertEqual(done.returncode, INPUT, done.stderr)
+        self.assertEqual(self.canaries.rang(), [])
+
+    def convert_all(self, *paths):
+        for path in paths:
+            for sandbox in ("off", "auto"):  # our own guards hold by themselves
+                with self.subTest(film=path.name, sandbox=sandbox):
+                    out = self.folder / f"{sandbox}-{path.stem}.mp4"
+                    run("convert", path, out, STEREO_SANDBOX=sandbox)
+                    self.assertEqual(self.canaries.rang(), [])
+
+    def test_films_that_go_on_elsewhere(self):
+        plain, linked = film(self.folder / "plain.mov"), self.folder / "dref.mov"
+        linked.write_bytes(map_boxes(plain.read_bytes(), b"dref", lambda _: alias_to(self.canaries.file)))
+        self.assertIn(b"alis", linked.read_bytes())
+        matroska, chained = film(self.folder / "plain.mkv", 1, "-reserve_index_space", 2000), self.folder / "chained.mkv"
+        chained.write_bytes(next_segment(matroska.read_bytes(), os.fsencode(self.canaries.file)))
+        self.convert_all(linked, chained)
+
+
+class ChildTest(Case):
+    """The process that decodes, from outside and at its end."""
+
+    def has_failpoints(self):
+        return run("probe", film(self.folder / "tiny.mkv"), STEREO_FP="film.open.crash=err").returncode != 0
+
+    def test_it_makes_no_difference(self):
+        source, outs = film(self.folder / "film.mkv", 3), {}
+        for sandbox in ("off", "required"):
+            outs[sandbox] = self.folder / f"{sandbox}.mp4"
+            done = run("convert", source, outs[sandbox], "--segment-seconds", 1, STEREO_SANDBOX=sandbox)
+            if sandbox == "required" and "this kernel gives" in done.stderr:
+                self.skipTest(done.stderr)
+            self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(outs["off"].read_bytes(), outs["required"].read_bytes())
+        refused = run("probe", source, STEREO_SANDBOX="maybe")
+        self.assertEqual(refused.returncode, 64, refused.stderr)
+
+    def test_probe_says_what_it_lives_in(self):
+        source = film(self.folder / "film.mp4")
+        self.assertRegex(run("probe", source).stdout, r"(?m)^read in a sandbox: .*seccomp.*landlock.*limits")
+        self.assertIn("without a sandbox", run("probe", source, STEREO_SANDBOX="off").stderr)
+
+    @unittest.skipUnless(os.geteuid() == 0 and shutil.which("setpriv"), "needs root and setpriv")
+    def test_a_user_without_rights(self):
+        source = film(self.folder / "film.mkv")
+        self.folder.chmod(0o755)
+        worker = shutil.copy(WORKER, self.folder / "worker")
+        done = subprocess.run(["setpriv", "--reuid", "65532", "--regid", "65532", "--clear-groups", "--no-new-privs",
+                               "--bounding-set", "-all", "--inh-caps", "-all", worker, "probe", source],
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, check=False,
+                              env={"STEREO_SANDBOX": "required"}, timeout=SECONDS)
+        if "this kernel gives" in done.stderr:
+            self.skipTest(done.stderr)
+        self.assertEqual(done.returncode, 0, done.stderr)
+
+    def test_a_crash_is_the_films(self):
+        if not self.has_failpoints():
+            self.skipTest("a build without failpoints")
+        source = film(self.folder / "film.mp4")
+        for point, word in (("film.decode.crash=err@5", "SIGSEGV"), ("film.decode.socket=err@5", "SIGSYS"),
+                            ("film.open.crash=err", "SIGSEGV")):
+            out = self.folder / "out.mp4"
+            with self.subTest(point=point):
+                done = run("convert", source, out, STEREO_FP=point)
+                self.assertEqual(done.returncode, INPUT, done.stderr)
+                self.assertIn(word, done.stderr)
+                self.assertIn("spec.source.uri: ", done.stderr)
+                self.assertFalse(out.exists())
+                again = [log.name for log in self.folder.glob("out.mp4.stereojob/logs/*") if "-a0" not in log.name]
+                self.assertEqual(again, [], "it was tried again")
+            shutil.rmtree(self.folder / "out.mp4.stereojob", ignore_errors=True)
+
+    def child_of(self, name, pid):
+        for entry in pathlib.Path("/proc").iterdir():
+            try:
+                if entry.name.isdigit() and (entry / "comm").read_text().strip() == name and \
+                        int((entry / "stat").read_text().rpartition(")")[2].split()[1]) == pid:
+                    return entry
+            except OSError:
+                continue
+        return None
+
+    def test_from_outside(self):
+        if not self.has_failpoints():
+            self.skipTest("a build without failpoints")
+        source = film(self.folder / "film.ts")
+        with subprocess.Popen([WORKER, "probe", source], stdout=subprocess.DEVNULL,
+                              env={**os.environ, "STEREO_FP": "film.decode.crash=sleep(3000)",
+                                   "AWS_SECRET_ACCESS_KEY": "canary-secret"}) as worker:
+            until, child = time.monotonic() + 30, None
+            while time.monotonic() < until and not child:
+                child = self.child_of("stereo-film", worker.pid)
+            self.assertTrue(child, "no child")
+            status = (child / "status").read_text()
+            while time.monotonic() < until and "Seccomp:\t2" not in status:
+                status = (child / "status").read_text()
+            self.assertIn("Seccomp:\t2", status)
+            self.assertIn("NoNewPrivs:\t1", status)
+            if os.geteuid() == 0:
+                names = (child / "environ").read_bytes()
+                self.assertNotIn(b"canary-secret", names)
+                fds = [os.readlink(fd) for fd in (child / "fd").iterdir()]
+                self.assertFalse([fd for fd in fds if not re.match(r"/dev/null|socket:|/memfd:|pipe:|/", fd)], fds)
+                self.assertFalse([fd for fd in fds if str(source) in fd], "the film is the parent's to open")
+            worker.kill()
+            worker.wait()
+            while time.monotonic() < until and (child / "exe").is_symlink() and \
+                    " Z " not in (child / "stat").read_text():
+                time.sleep(0.05)
+            self.assertLess(time.monotonic(), until, "it outlives its parent")
+
+
+if __name__ == "__main__":
+    unittest.main()
