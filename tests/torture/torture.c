@@ -9,6 +9,8 @@
  * a read or write, or "kill", SIGKILL instead of the call. With + the K-th and every one after it;
  * then what goes to stdout and stderr is spared.
  *
+ * TORTURE_TRACE: what fails also says who called, on stderr.
+ *
  * TORTURE_CLOCK=MS:SECONDS: the wall clock jumps by SECONDS, MS after the start.
  *
  * Kinds: own (allocations of the program's own code), lib (of the libraries), open, read, write,
@@ -16,6 +18,7 @@
  */
 #include <dlfcn.h>
 #include <errno.h>
+#include <execinfo.h>
 #include <fcntl.h>
 #include <link.h>
 #include <pthread.h>
@@ -60,7 +63,7 @@ static bool active;
 static int wanted = -1; /* a kind */
 static int number;      /* an errno, SHORT or KILL */
 static unsigned long at;
-static bool again;
+static bool again, trace;
 static const char *count_path;
 static pid_t owner;
 static uintptr_t code_start, code_end; /* of the program itself */
@@ -74,6 +77,15 @@ static atomic_ulong calls[KINDS];
     if (!real)                                                                                     \
     real = (__typeof__(name) *)dlsym(RTLD_NEXT, #name)
 
+static void print_trace(void)
+{
+    void *frames[40];
+
+    active = false; /* it allocates */
+    backtrace_symbols_fd(frames, backtrace(frames, 40), STDERR_FILENO);
+    active = true;
+}
+
 static bool hit(enum kind kind)
 {
     unsigned long call;
@@ -85,6 +97,8 @@ static bool hit(enum kind kind)
         return false;
     if (number == KILL)
         (void)kill(getpid(), SIGKILL);
+    if (trace)
+        print_trace();
     return true;
 }
 
@@ -189,6 +203,7 @@ __attribute__((constructor)) static void begin(void)
     (void)dl_iterate_phdr(find_code, NULL);
     count_path = getenv("TORTURE_COUNT");
     owner = getpid();
+    trace = getenv("TORTURE_TRACE") != NULL;
     if (text)
         parse(text);
     if (jump)
