@@ -277,11 +277,12 @@ static void call_ended(struct kube_call *call, CURLcode result)
     struct kube_client *client = call->client;
     int code = http_code(call);
     bool answered = code != 0 && (result == CURLE_OK || is_stream(call));
+    double seconds = (double)(clock_mono_us() - call->begun_us) / 1e6;
+    bool again = is_again(call, answered ? code : 0, result);
 
     if (client->opts.observed)
-        client->opts.observed(client->opts.ctx, call->method, answered ? code : 0,
-                              (double)(clock_mono_us() - call->begun_us) / 1e6);
-    if (is_again(call, answered ? code : 0, result))
+        client->opts.observed(client->opts.ctx, call->method, answered ? code : 0, seconds, again);
+    if (again)
         return;
     if (call->overflow)
         tell_curl(call, "the answer is too large");

@@ -35,8 +35,8 @@ struct kube_client_opts {
     const struct kube_config *config; /* borrowed until kube_client_closed */
     const char *user_agent;           /* "stereo-operator/0.1.0 (linux/amd64)"; copied */
     uint32_t in_flight_max;           /* unary requests at a time, others queue; 0 = 50 */
-    /* For metrics; may be NULL. code 0: no answer. */
-    void (*observed)(void *ctx, const char *method, int code, double seconds);
+    /* For metrics; may be NULL. code 0: no answer. again: the client sends it again by itself. */
+    void (*observed)(void *ctx, const char *method, int code, double seconds, bool again);
     void *ctx;
 };
 int kube_client_open(struct kube_client **out, const struct kube_client_opts *opts,

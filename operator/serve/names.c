@@ -169,7 +169,7 @@ void names_work(struct names *names, const struct work_stats *stats, size_t at_o
     metric_set(names->workers_max, (double)at_once, METRIC_VALUES(CONTROLLER));
 }
 
-void names_request(void *ctx, const char *method, int code, double seconds)
+void names_request(void *ctx, const char *method, int code, double seconds, bool again)
 {
     struct names *names = ctx;
     char text[16] = "<error>";
@@ -178,6 +178,8 @@ void names_request(void *ctx, const char *method, int code, double seconds)
         (void)snprintf(text, sizeof(text), "%d", code);
     metric_inc(names->requests, METRIC_VALUES(text, method, names->host));
     metric_observe(names->request_seconds, seconds, METRIC_VALUES(method, names->host));
+    if (again)
+        metric_inc(names->request_retries, METRIC_VALUES(text, method, names->host));
 }
 
 void names_reconnected(struct names *names, const char *resource, const char *reason, bool relist)

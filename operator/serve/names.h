@@ -36,7 +36,7 @@ void names_reconciled(struct names *names, int rc, enum err_code code, bool agai
                       double seconds);
 void names_work(struct names *names, const struct work_stats *stats, size_t at_once);
 /* As kube_client_opts.observed; ctx is the names. code 0: no answer. */
-void names_request(void *ctx, const char *method, int code, double seconds);
+void names_request(void *ctx, const char *method, int code, double seconds, bool again);
 /* As kube_reflector_opts.reconnected, with the resource's plural. */
 void names_reconnected(struct names *names, const char *resource, const char *reason, bool relist);
 void names_leader(struct names *names, const char *lease, bool leads);

@@ -107,7 +107,7 @@ void fake_run(const char *const *argv)
 
 /* A client on a loop ----------------------------------------------------------------------------*/
 
-static void on_observed(void *ctx, const char *method, int code, double seconds)
+static void on_observed(void *ctx, const char *method, int code, double seconds, bool again)
 {
     struct world *world = ctx;
 
@@ -115,6 +115,7 @@ static void on_observed(void *ctx, const char *method, int code, double seconds)
     assert_true(seconds >= 0 && seconds < 60);
     world->observed++;
     world->observed_code = code;
+    world->observed_again += again;
 }
 
 void world_begin(struct world *world, const char *url)

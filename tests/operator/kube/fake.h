@@ -31,7 +31,7 @@ struct world {
     uv_timer_t timer;
     struct kube_config config; /* the test's; nothing of it is owned */
     struct kube_client *client;
-    int observed, observed_code;
+    int observed, observed_code, observed_again;
 };
 /* The client must have been closed or cut down by the test, or is closed by world_end. */
 void world_begin(struct world *world, const char *url);

@@ -189,6 +189,7 @@ static void test_retry_after(void **state)
     assert_int_equal(fake_count(&fake, "/restarting"), 2);
     assert_true(clock_mono_us() - start_us >= 2000000);
     assert_int_equal(world->observed, 5);
+    assert_int_equal(world->observed_again, 3);
     ask_clear(&post);
     ask_clear(&get);
 }

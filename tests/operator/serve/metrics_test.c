@@ -90,6 +90,7 @@ static void the_operators_names_are_the_usual_ones(void **state)
         "rest_client_requests_total{code=\"200\",method=\"GET\",host=\"h:1\"} 1\n",
         "rest_client_requests_total{code=\"<error>\",method=\"PUT\",host=\"h:1\"} 1\n",
         "rest_client_request_duration_seconds_count{verb=\"GET\",host=\"h:1\"} 1\n",
+        "rest_client_request_retries_total{code=\"<error>\",verb=\"PUT\",host=\"h:1\"} 1\n",
         "leader_election_master_status{name=\"stereo-operator\"} 1\n",
         "stereo_watch_reconnects_total{resource=\"pods\",reason=\"expired\"} 2\n",
         "stereo_relist_total{resource=\"pods\",reason=\"expired\"} 1\n",
@@ -111,8 +112,8 @@ static void the_operators_names_are_the_usual_ones(void **state)
     names_reconciled(names, -1, ERR_DEPENDENCY, true, false, 0.1);
     names_reconciled(names, -1, ERR_CONFIG, false, false, 0.1);
     names_work(names, &stats, 10);
-    names_request(names, "GET", 200, 0.1);
-    names_request(names, "PUT", 0, 0.1);
+    names_request(names, "GET", 200, 0.1, false);
+    names_request(names, "PUT", 0, 0.1, true);
     names_leader(names, "stereo-operator", true);
     names_reconnected(names, "pods", "expired", true);
     names_reconnected(names, "pods", "expired", false);

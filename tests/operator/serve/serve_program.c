@@ -74,7 +74,7 @@ int main(int argc, char **argv)
     (void)signal(SIGPIPE, SIG_IGN);
     (void)uv_loop_init(&loop);
     names = names_new("https://api.example:6443");
-    names_request(names, "GET", 200, 0.01);
+    names_request(names, "GET", 200, 0.01, false);
     opts.metrics = names->metrics;
     if (serve_open(&serve, &opts, &err) < 0) {
         (void)printf("error %d %s\n", err.code, err.msg);
