@@ -2,6 +2,7 @@
 #include "worker/media/index_io.h"
 
 #include "common/mem.h"
+#include "worker/media/seek.h"
 
 #include <string.h>
 
@@ -88,21 +89,8 @@ static int read_packet(void *opaque, uint8_t *out, int want)
 static int64_t seek(void *opaque, int64_t offset, int whence)
 {
     struct index_io *io = opaque;
-    int64_t size = (int64_t)store_writer_size(io->writer), base = 0;
 
-    if (whence & AVSEEK_SIZE)
-        return size;
-    whence &= ~AVSEEK_FORCE;
-    if (whence == SEEK_CUR)
-        base = (int64_t)io->pos;
-    else if (whence == SEEK_END)
-        base = size;
-    else if (whence != SEEK_SET)
-        return AVERROR(EINVAL);
-    if (offset < -base || offset > INT64_MAX - base)
-        return AVERROR(EINVAL);
-    io->pos = (uint64_t)(base + offset);
-    return base + offset;
+    return media_seek(&io->pos, store_writer_size(io->writer), offset, whence);
 }
 
 int index_io_open(struct index_io **out, struct store_writer *writer, struct err *err)

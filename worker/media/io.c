@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "common/mem.h"
 #include "worker/media/av.h"
+#include "worker/media/seek.h"
 
 #include <string.h>
 
@@ -86,23 +87,10 @@ static int write_packet(void *opaque, compat_avio_byte *data, int len)
 static int64_t seek(void *opaque, int64_t offset, int whence)
 {
     struct media_io *io = opaque;
-    uint64_t size =
-        io->reader ? store_reader_stat(io->reader)->size : store_writer_size(io->writer);
-    int64_t base = 0;
 
-    if (whence & AVSEEK_SIZE)
-        return (int64_t)size;
-    whence &= ~AVSEEK_FORCE;
-    if (whence == SEEK_CUR)
-        base = (int64_t)io->pos;
-    else if (whence == SEEK_END)
-        base = (int64_t)size;
-    else if (whence != SEEK_SET)
-        return AVERROR(EINVAL);
-    if (offset < -base || offset > INT64_MAX - base)
-        return AVERROR(EINVAL);
-    io->pos = (uint64_t)(base + offset);
-    return base + offset;
+    return media_seek(
+        &io->pos, io->reader ? store_reader_stat(io->reader)->size : store_writer_size(io->writer),
+        offset, whence);
 }
 
 static int open_io(struct media_io **out, struct media_io *io, size_t buffer_size, bool seekable,

@@ -6,6 +6,7 @@
  */
 #include "common/mem.h"
 #include "worker/media/output_parts.h"
+#include "worker/media/seek.h"
 
 #include <pthread.h>
 #include <string.h>
@@ -159,23 +160,13 @@ static int write_block(void *opaque, compat_avio_byte *data, int len)
 static int64_t seek(void *opaque, int64_t offset, int whence)
 {
     struct output_io *io = opaque;
-    int64_t base = 0;
+    uint64_t pos = io->pos;
+    int64_t to = media_seek(&pos, io->size, offset, whence);
 
-    if (whence & AVSEEK_SIZE)
-        return (int64_t)io->size;
-    whence &= ~AVSEEK_FORCE;
-    if (whence == SEEK_CUR)
-        base = (int64_t)io->pos;
-    else if (whence == SEEK_END)
-        base = (int64_t)io->size;
-    else if (whence != SEEK_SET)
-        return AVERROR(EINVAL);
-    if (offset < -base || offset > INT64_MAX - base)
-        return AVERROR(EINVAL);
-    if ((uint64_t)(base + offset) != io->pos)
+    if (pos != io->pos)
         hand_over(io);
-    io->pos = (uint64_t)(base + offset);
-    return base + offset;
+    io->pos = pos;
+    return to;
 }
 
 int output_io_open_write(struct output_io **out, struct store_writer *writer, struct err *err)
