@@ -7,6 +7,7 @@
 #include "common/suggest.h"
 #include "version.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -33,6 +34,7 @@ int main(int argc, char **argv)
 {
     int code;
 
+    (void)signal(SIGXFSZ, SIG_IGN); /* a full disk is an error, not a death */
     program_name_set(argc > 0 ? argv[0] : NULL);
     log_setup("stereo", LOG_WARN, false);
     if (argc < 2) {
