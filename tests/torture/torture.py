@@ -50,7 +50,7 @@ LEAK = "LeakSanitizer: detected"
 # What each kind of call may answer. The rest of an attempt must go well with those that are no faults.
 NO_FAULT = ("EINTR", "short")
 KINDS = {
-    "own": ("ENOMEM",), "lib": ("ENOMEM",), "open": ("EMFILE", "EIO"), "read": ("EIO", "EINTR", "short"),
+    "own": ("ENOMEM", "ENOMEM+"), "lib": ("ENOMEM",), "open": ("EMFILE", "EIO"), "read": ("EIO", "EINTR", "short"),
     "write": ("ENOSPC", "EIO", "ENOSPC+", "EINTR", "short"), "sync": ("EIO",), "name": ("EIO", "ENOSPC"),
     "net": ("ECONNRESET", "ENETDOWN+", "short"), "map": ("ENOMEM",), "thread": ("EAGAIN",),
 }
