@@ -146,6 +146,7 @@ static void plan_video(struct plan_video *video, const struct media_stream *stre
     video->color_trc = stream->color_trc;
     video->color_space = stream->color_space;
     video->chroma_location = stream->chroma_location;
+    video->hdr = stream->hdr;
 }
 
 static void plan_copies(struct plan *plan, struct media_source *source, const struct counts *counts,
