@@ -52,6 +52,18 @@ static void arguments_check(const struct options *options, const char *verb,
         problems_add(problems, "'%s': %s takes IN and OUT, nothing more", options->args[2], verb);
 }
 
+/* Who gave options is told of options: "spec.encode.crf: ..." is "--crf: ...". */
+static void add_problem(struct problems *problems, const char *text)
+{
+    AUTO_FREE char *path = xstrndup(text, strcspn(text, ":"));
+    const struct field *field = fields_find(path);
+
+    if (field && field->flag)
+        problems_add(problems, "--%s%s", field->flag, text + strlen(path));
+    else
+        problems_add(problems, "%s", text);
+}
+
 int command_job(struct options *options, const char *verb, struct problems *problems)
 {
     struct fields_report report = { 0 };
@@ -66,7 +78,7 @@ int command_job(struct options *options, const char *verb, struct problems *prob
     }
     if (fields_check(options->job, NULL, true, &report, &err) < 0)
         for (size_t i = 0; i < report.count; i++)
-            problems_add(problems, "%s", report.problems[i].text);
+            add_problem(problems, report.problems[i].text);
     fields_report_clear(&report);
     return problems->count > 0 ? -1 : 0;
 }

@@ -73,8 +73,18 @@ static int parallelism_fit(struct local_run *run, struct err *err)
     fits = memory * MEMORY_PERCENT / 100 / run->status.plan.memory_bytes;
     if (fits >= run->spec->parallelism)
         return 0;
+    if (fits < 1 && run->status.plan.memory_bytes > memory)
+        return err_set(err, ERR_INPUT,
+                       "%s: to make pictures of %dx%d of it takes about %" PRIu64
+                       " MiB of memory, this machine has %" PRIu64
+                       "; give a smaller film, as `ffmpeg -i IN -vf scale=3840:-2 OUT` makes one",
+                       run->spec->source_uri, run->status.plan.packed_width,
+                       run->status.plan.packed_height, run->status.plan.memory_bytes >> 20,
+                       memory >> 20);
     if (fits < 1)
         fits = 1;
+    if (fits == run->spec->parallelism)
+        return 0;
     (void)snprintf(text, sizeof(text),
                    "a worker needs about %" PRIu64 " MiB: %" PRIu64 " at a time, not %" PRIu32,
                    run->status.plan.memory_bytes >> 20, fits, run->spec->parallelism);
@@ -230,14 +240,32 @@ static bool is_hopeless(const struct job_status *status)
 
 static int end_hopeless(struct local_run *run)
 {
+    static const char field[] = "spec.source.uri: "; /* the film is named already */
     int code = class_exit_code(run->status.dead[0].cls);
+    const char *message = run->status.dead[0].message;
     struct err err;
 
     run->view.ops->end(&run->view, &run->progress);
-    (void)fprintf(stderr, "stereo: error: %s: %s\n", run->spec->source_uri,
-                  run->status.dead[0].message);
+    if (strncmp(message, field, sizeof(field) - 1) == 0)
+        message += sizeof(field) - 1;
+    (void)fprintf(stderr, "stereo: error: %s: %s\n", run->spec->source_uri, message);
     local_world_close(&run->world);
     if (!run->opts->keep_work && work_dir_remove(run->work_dir, &err) < 0)
+        (void)problem_exit(&err);
+    return code;
+}
+
+/* What was begun stays for the same command, unless that could only end the same way. */
+static int end_refused(struct local_run *run, const struct err *why)
+{
+    int code = problem_exit(why);
+    struct err err;
+
+    if (why->code != ERR_INPUT || run->opts->keep_work)
+        return code;
+    cluster_local_stop_all(run->world.local, STOP_GRACE_MS);
+    local_world_close(&run->world);
+    if (work_dir_remove(run->work_dir, &err) < 0)
         (void)problem_exit(&err);
     return code;
 }
@@ -339,8 +367,13 @@ static int end(struct local_run *run)
 
 static int is_readable(const char *path, const char *what, struct err *err)
 {
-    if (access(path, R_OK) < 0)
+    struct stat st;
+
+    if (stat(path, &st) < 0 || access(path, R_OK) < 0)
         return err_set(err, ERR_INPUT, "%s: %s: %s", what, path, strerror(errno));
+    if (!S_ISREG(st.st_mode))
+        return err_set(err, ERR_INPUT, "%s: %s is %s; it must be one film, a regular file", what,
+                       path, S_ISDIR(st.st_mode) ? "a folder" : "no regular file");
     return 0;
 }
 
@@ -409,7 +442,12 @@ static int prepare(struct local_run *run, struct err *err)
         run->work_dir = work_dir_default(out);
     else if (uri_to_path(&run->work_dir, run->spec->work_uri, "spec.work.uri", err) < 0)
         return -1;
-    if (output_is_free(run, err) < 0 || stale_remove(run, err) < 0 ||
+    if (work_dir_check(run->work_dir, out,
+                       opts->work_dir        ? "--work-dir"
+                       : run->spec->work_uri ? "spec.work.uri"
+                                             : "the work folder",
+                       err) < 0 ||
+        output_is_free(run, err) < 0 || stale_remove(run, err) < 0 ||
         signals_open(&run->signals, err) < 0)
         return -1;
     view_init(&run->view, opts->json, run->spec->source_uri, run->spec->output_uri,
@@ -444,7 +482,7 @@ int local_run(const struct local_run_opts *opts)
     else if (err.code == ERR_INTERRUPTED)
         code = end_interrupted(&run);
     else
-        code = problem_exit(&err);
+        code = end_refused(&run, &err);
     run_clear(&run);
     return code;
 }

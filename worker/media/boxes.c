@@ -89,7 +89,11 @@ int media_boxes_holes(struct media_span **holes, size_t *count, struct store_rea
             return err_set(err, ERR_NOMEM, "no memory for %d spans", MAX_HOLES);
         spans[n++] = (struct media_span){ box.body, box.end };
     }
-    if (!has_moov || n == 0)
+    if (n > 0 && !has_moov)
+        return err_set(err, ERR_INPUT,
+                       "an MP4 or MOV without its index (moov): it was cut off or is still being "
+                       "written; the whole file is needed");
+    if (!has_moov)
         return 0;
     *holes = TAKE(spans);
     *count = n;

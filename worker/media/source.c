@@ -56,7 +56,7 @@ static int open_io(struct media_source *source, struct store_reader *reader,
     size_t count = 0;
 
     if (opts->index_only && media_boxes_holes(&holes, &count, reader, err) < 0)
-        return -1;
+        return err_wrap(err, "%s", opts->what);
     source->indexed = count > 0;
     return media_io_open_read(&source->io, reader, TAKE(holes), count, err);
 }

@@ -328,18 +328,37 @@ static bool loses_sound(const struct film *film, const struct plan *plan)
     return any;
 }
 
+/* Of streams the length is not told but guessed from what is there; an index is whole or not there.
+ */
+static void say_cut_off(struct text *text, const struct film *film)
+{
+    static const char *const told[] = { "matroska", "avi", "flv", "asf", NULL };
+    int64_t missing_us = film->told_us - film->last_us;
+
+    for (int i = 0; told[i]; i++)
+        if (strcmp(film->format, told[i]) == 0 && missing_us > 500000 &&
+            missing_us > film->told_us / 50)
+            say(text, "Its header says that it lasts %.1f s, but it ends after %.1f s: cut off?",
+                (double)film->told_us / 1e6, (double)film->last_us / 1e6);
+}
+
 void plan_warning(char *out, size_t size, const struct film *film, const struct plan *plan)
 {
     const struct media_stream *video = film_video(film);
     struct text text = { out, size, 0 };
 
     *out = '\0';
+    say_cut_off(&text, film);
     if (film->shared)
         say(&text, "%zu frames share a timestamp with another and are left out.", film->shared);
     if (film->undecodable)
         say(&text, "%zu pictures at the start cannot be decoded (their references are cut off).",
             film->undecodable);
-    if (film->restamped)
+    if (film->left_out)
+        say(&text,
+            "%zu frames are left out: the film is damaged and does not say when to show them.",
+            film->left_out);
+    else if (film->restamped)
         say(&text, "The film has no presentation times; they were made from its decode order.");
     if (film->jumps)
         say(&text, "The film's clock jumps %d times; it goes on without a gap.", film->jumps);

@@ -70,6 +70,22 @@ static void tell_progress(struct film *film, uint64_t *told)
     *told = bytes;
 }
 
+static void note_end(struct film *film, const struct media_packet *packet)
+{
+    struct ratio tb = film->streams[media_packet_stream(packet)].time_base;
+    int64_t at = media_packet_pts(packet), lasts = media_packet_duration(packet);
+    int64_t end_us;
+
+    if (at == FILM_NO_TIME)
+        at = media_packet_dts(packet);
+    if (at == FILM_NO_TIME || at > INT64_MAX / 2)
+        return;
+    at += lasts > 0 && lasts < INT32_MAX ? lasts : 0;
+    end_us = (int64_t)((__int128)at * tb.num * 1000000 / tb.den);
+    if (end_us > film->last_us)
+        film->last_us = end_us;
+}
+
 static int scan(struct film *film, struct media_source *source, struct err *err)
 {
     uint64_t told = 0;
@@ -90,6 +106,7 @@ static int scan(struct film *film, struct media_source *source, struct err *err)
         if (!packet)
             break;
         stream = media_packet_stream(packet);
+        note_end(film, packet);
         film->counts[stream].packets++;
         film->counts[stream].bytes += (int64_t)media_packet_size(packet);
         if (stream == film->video && add_packet(film, packet, err) < 0)
@@ -109,6 +126,7 @@ static void copy_streams(struct film *film, const struct media_source *source)
         film->streams[i] = *media_source_stream(source, i);
     film->video = media_source_video(source);
     film->chapters = media_source_chapters(source);
+    film->told_us = media_source_duration_us(source);
     film->indexed = media_source_is_indexed(source);
     (void)snprintf(film->format, sizeof(film->format), "%s", media_source_format(source));
 }
@@ -164,7 +182,10 @@ static int read_film(struct film *film, struct err *err)
         return -1;
     video = film_video(film);
     if (film->packet_count == 0)
-        return err_set(err, ERR_INPUT, "%s: its video stream is empty", film->what);
+        return err_set(err, ERR_INPUT,
+                       "%s: its video stream is empty (pictures that lie in another file are not "
+                       "looked for)",
+                       film->what);
     if ((int64_t)video->width * video->height > MEDIA_MAX_PIXELS)
         return err_set(err, ERR_INPUT, "%s: pictures of %dx%d are more than can be converted",
                        film->what, video->width, video->height);

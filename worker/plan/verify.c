@@ -194,6 +194,32 @@ static void stamp_hidden(struct film *film)
     }
 }
 
+/* Where damage took the times of some frames: those that still have one, in the order shown. False,
+ * and nothing is changed: too few of them. */
+static bool leave_out(struct film *film, const size_t *shown, size_t count)
+{
+    int64_t last = FILM_NO_TIME;
+    size_t kept = 0;
+
+    for (int pass = 0; pass < 2; pass++) {
+        for (size_t i = 0; i < count; i++) {
+            struct film_packet *packet = &film->packets[shown[i]];
+            bool fits = packet->pts != FILM_NO_TIME && packet->pts > last;
+
+            last = fits ? packet->pts : last;
+            kept += fits;
+            if (pass == 1)
+                packet->shown = fits;
+        }
+        if (pass == 0 && kept < count / 2 + 1)
+            return false;
+        last = FILM_NO_TIME;
+    }
+    film->left_out = count - kept / 2;
+    film->restamped = true; /* only pieces keep a packet from being shown */
+    return true;
+}
+
 static int decode_film(struct film *film, struct err *err)
 {
     AUTO_FREE size_t *shown = NULL;
@@ -209,7 +235,8 @@ static int decode_film(struct film *film, struct err *err)
         film->packets[i].shown = false;
     for (size_t i = 0; i < count; i++)
         film->packets[shown[i]].shown = true;
-    if (!pts_ascend(film, shown, count) && stamp_by_dts(film, shown, count, err) < 0)
+    if (!pts_ascend(film, shown, count) && stamp_by_dts(film, shown, count, err) < 0 &&
+        !leave_out(film, shown, count))
         return -1;
     if (film_build_frames(film, err) < 0)
         return -1;
