@@ -81,7 +81,7 @@ static int print_text(const struct film *film, const struct plan *mp4, struct er
                  mp4->segment_count, mp4->segment_count == 1 ? "" : "s",
                  mp4->pieces ? " cut out first" : "",
                  (unsigned long long)(mp4->memory_bytes >> 20));
-    (void)printf("read in a sandbox: %s\n", media_remote_words());
+    (void)printf("sandbox: %s\n", media_remote_words());
     for (size_t i = 0; i < mp4->dropped_count; i++)
         (void)printf("not in an MP4: %s\n", mp4->dropped[i]);
     plan_warning(warning, sizeof(warning), film, mp4);

@@ -18,13 +18,13 @@ static bool opens_nothing(void)
     return false;
 }
 
-/* Landlock before seccomp, which forbids its calls; limits first, as a filter forbids them, too. */
+/* Landlock wants a descriptor for a moment, so it comes before the limits; seccomp forbids both. */
 void sandbox_enter(struct sandbox_state *out, const struct sandbox_limits *limits)
 {
     (void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
     out->no_privileges = prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0;
-    out->limits = sandbox_limit(limits);
     out->landlock = out->no_privileges ? sandbox_landlock() : 0;
+    out->limits = sandbox_limit(limits);
     out->seccomp = out->no_privileges && sandbox_seccomp() && opens_nothing();
 }
 

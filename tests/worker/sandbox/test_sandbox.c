@@ -265,7 +265,7 @@ static int from_inside(void (*enter)(void), int (*try)(void))
     return answer;
 }
 
-static const struct sandbox_limits limits = { 1ull << 30, 2ull << 30, 60, 64 };
+static struct sandbox_limits limits = { 1ull << 30, 2ull << 30, 60, 0 }; /* no descriptor more */
 
 static void enter_all(void)
 {
@@ -299,6 +299,19 @@ static int state_in_child(struct sandbox_state *out)
     (void)close(pipes[0]);
     assert_int_equal(waitpid(pid, &status, 0), pid);
     return status;
+}
+
+/* The kernel's version, asked from outside: what it has is used. */
+static void what_the_kernel_has_is_used(void **state)
+{
+    struct sandbox_state in_force;
+    int version = (int)syscall(444, NULL, 0, 1u);
+
+    (void)state;
+    assert_int_equal(state_in_child(&in_force), 0);
+    CHECK_INT("landlock", in_force.landlock, version > 0 ? version : 0);
+    CHECK_INT("limits", in_force.limits, true);
+    CHECK_INT("no new privileges", in_force.no_privileges, true);
 }
 
 static void what_is_forbidden_is_forbidden(void **state)
@@ -419,6 +432,7 @@ int main(void)
 {
     int listener = listen_somewhere(), file, failed;
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_the_kernel_has_is_used),
         cmocka_unit_test(what_is_forbidden_is_forbidden),
         cmocka_unit_test(landlock_alone_opens_nothing),
         cmocka_unit_test_prestate(nobody_called, &listener),
@@ -433,6 +447,7 @@ int main(void)
     file = open(canary, O_CREAT | O_WRONLY, 0600);
     (void)close(file);
     open_before = socket(AF_INET, SOCK_STREAM, 0);
+    limits.descriptors = (unsigned)open_before + 1;
     failed = cmocka_run_group_tests(tests, NULL, NULL);
     (void)unlink(canary);
     (void)unlink("new-file");
