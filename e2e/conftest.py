@@ -7,6 +7,7 @@ STEREO_E2E_SOAK   set: with the slow ones
 STEREO_E2E_IMAGES a folder with operator.tar, worker.tar and redis.tar to take instead of building them
 E2E_KUBECONFIG    a cluster that is there already, instead of one of our own (README.md)
 """
+import datetime
 import os
 import pathlib
 import re
@@ -81,6 +82,7 @@ def images(node):
 @pytest.fixture(scope="session")
 def operator(node, images):
     """The chart as a user installs it. Gives the node."""
+    node.since = datetime.datetime.now(datetime.timezone.utc).isoformat()
     node.kubectl("apply", "--server-side", "--force-conflicts", "-f", str(rig.ROOT / "crds"))
     node.kubectl("label", "-f", str(rig.ROOT / "crds"), rig.OURS + "=", "--overwrite")
     node.install()

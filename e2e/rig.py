@@ -76,7 +76,7 @@ class Cluster:
 
     def operator_pods(self):
         return [pod for pod in self.get("pods", "-n", SYSTEM, "-l", "app.kubernetes.io/component=operator")["items"]
-                if pod["status"].get("phase") == "Running"]
+                if pod["status"].get("phase") == "Running" and "deletionTimestamp" not in pod["metadata"]]
 
     def leader(self):
         return self.get("lease", "-n", SYSTEM, "stereo-operator")["spec"].get("holderIdentity", "")
@@ -114,7 +114,7 @@ class Node(Cluster):
     """The node of e2e/cluster, whose programs run on this machine; folder is what `up` was given."""
 
     def __init__(self, folder):
-        self.folder = pathlib.Path(folder)
+        self.folder, self.archives = pathlib.Path(folder), []
         env = dict(os.environ)
         for line in (self.folder / "env").read_text(encoding="utf-8").splitlines():
             name, value = line.removeprefix("export ").split("=", 1)
@@ -122,7 +122,12 @@ class Node(Cluster):
         super().__init__(env)
 
     def load(self, archives):
+        self.archives = archives
         run([ROOT / "e2e" / "cluster" / "image-load", self.folder, *archives])
+
+    def second(self, what):
+        """node2, up with our images or to leave."""
+        run([ROOT / "e2e" / "cluster" / "second-node", what, self.folder, *(self.archives if what == "up" else [])])
 
     def up(self):
         """Starts again what died."""
@@ -230,11 +235,12 @@ class Space:
 
 
 class LivePods:
-    """Follows a namespace's pods from the moment it is entered; doubles has each time that two of one slot were live."""
+    """Follows a namespace's pods from the moment it is entered; doubles has each time that two of one slot were live,
+    ended the names of those that were deleted when they were."""
 
     def __init__(self, space):
         import kubernetes
-        self.space, self.doubles, self.seen, self.relists = space, [], 0, 0
+        self.space, self.doubles, self.ended, self.seen, self.relists = space, [], set(), 0, 0
         self.core = kubernetes.client.CoreV1Api(kubernetes.config.new_client_from_config(space.node.kubeconfig))
         self.pods, self.over = {}, threading.Event()
         self.thread = threading.Thread(target=self.follow, daemon=True)
@@ -254,6 +260,8 @@ class LivePods:
         self.pods.pop(pod["metadata"]["name"], None)
         if kind == "DELETED" or not live:
             return
+        if "deletionTimestamp" in pod["metadata"]:
+            self.ended.add(pod["metadata"]["name"])
         labels = pod["metadata"].get("labels", {})
         slot = tuple(labels.get("stereojob.io/" + key) for key in ("job", "stage", "index"))
         also = [name for name, other in self.pods.items() if other == slot]

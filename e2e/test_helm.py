@@ -33,7 +33,11 @@ def test_rights_are_enough_and_few(operator):
         resource = ref.get("resource", "") + ("/" + ref["subresource"] if ref.get("subresource") else "")
         asked.add((ref.get("apiGroup", ""), resource, entry["verb"]))
         answer = entry.get("responseStatus", {})
-        if answer.get("code") == 403 and "it is being terminated" not in answer.get("message", ""):
+        if entry["requestReceivedTimestamp"] < operator.since:
+            continue  # of a kept cluster: its uninstall takes the rights before the pods
+        # An API server that was just started does not know its own roles yet, nor ours.
+        passing = ("it is being terminated", '"system:discovery" not found', '"system:basic-user" not found')
+        if answer.get("code") == 403 and not any(words in answer.get("message", "") for words in passing):
             refused.append((entry["verb"], resource, answer.get("message", "")))
     assert asked, "the operator asked nothing"
     assert not refused
