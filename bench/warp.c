@@ -185,7 +185,7 @@ int main(void)
 
         if (stereo_ops_best() != stereo_ops_c())
             bench_warp(sizes[i].name, &scene, LAYOUT_FULL_SBS, stereo_ops_c(), "-");
-        for (int layout = LAYOUT_FULL_SBS; layout <= LAYOUT_DEPTH; layout++)
+        for (int layout = LAYOUT_FULL_SBS; layout < LAYOUT_COUNT; layout++)
             if (sizes[i].bit_depth == 8 || layout == LAYOUT_FULL_SBS)
                 bench_warp(sizes[i].name, &scene, layout, stereo_ops_best(),
                            layout == LAYOUT_FULL_SBS ? sizes[i].goal : "-");

@@ -19,7 +19,7 @@ static enum layout layout_of(const cJSON *job)
 
     if (cJSON_IsString(value))
         fields_kebab(kebab, sizeof(kebab), value->valuestring);
-    for (int layout = LAYOUT_FULL_SBS; layout <= LAYOUT_DEPTH; layout++)
+    for (int layout = LAYOUT_FULL_SBS; layout < LAYOUT_COUNT; layout++)
         if (strcmp(layout_flag((enum layout)layout), kebab) == 0)
             return (enum layout)layout;
     return LAYOUT_FULL_SBS;

@@ -32,11 +32,23 @@
 
 static const char *const api_versions[] = { "stereojob.io/v1", NULL };
 static const char *const kinds[] = { "StereoJob", NULL };
-static const char *const layouts[] = { "FullSBS", "HalfSBS", "FullTB", "HalfTB",
-                                       "Left",    "Right",   "Depth",  NULL };
+static const char *const layouts[] = { "FullSBS",
+                                       "HalfSBS",
+                                       "FullTB",
+                                       "HalfTB",
+                                       "Left",
+                                       "Right",
+                                       "Depth",
+                                       "CrossSBS",
+                                       "AnaglyphDubois",
+                                       "AnaglyphColor",
+                                       "AnaglyphHalfColor",
+                                       "AnaglyphGray",
+                                       "RGBD",
+                                       NULL };
 static const char *const views[] = { "Both", "Left", "Right", NULL };
 static const char *const providers[] = { "Classical", "Video", NULL };
-static const char *const pix_fmts[] = { "yuv420p", "yuv420p10le", NULL };
+static const char *const pix_fmts[] = { "yuv420p", "yuv420p10le", "yuv444p", "yuv444p10le", NULL };
 static const char *const modes[] = { "Index", "Copy", NULL };
 static const char *const operators[] = { "Exists", "Equal", "Lt", "Gt", NULL };
 static const char *const effects[] = { "NoSchedule", "PreferNoSchedule", "NoExecute", NULL };
@@ -241,8 +253,11 @@ const struct field fields[] = {
       .values = layouts,
       .flag = "layout",
       .immutable = true,
-      .doc = "How the views are packed: side by side, top and bottom, one eye, or "
-             "the depth itself. Half layouts keep the frame's size and lose half the detail." },
+      .doc = "How the views are packed: side by side, top and bottom, one eye, the depth, crossed "
+             "(right eye first), an anaglyph for red and cyan glasses, or RGBD. Half layouts keep "
+             "the frame's size and lose half the detail; RGBD is the flat picture with its depth "
+             "beside it, near is white. Anaglyphs are 4:4:4 where the encoder takes it, libx264 "
+             "and libx265 do; Dubois has the least ghosts, Gray the calmest colours." },
     { .path = "spec.stereo.divergence",
       .type = FIELD_NUMBER,
       .def = "2.0",
@@ -330,7 +345,9 @@ const struct field fields[] = {
       .values = pix_fmts,
       .flag = "pix-fmt",
       .immutable = true,
-      .doc = "Pixel format of the output. The default keeps the source's 8 or 10 bits." },
+      .doc =
+          "Pixel format of the output. The default keeps the source's 8 or 10 bits, and is 4:4:4 "
+          "for anaglyphs, 4:2:0 for all else: the yuv444 formats are for anaglyphs only." },
 
     { .path = "spec.encode.maxFps",
       .type = FIELD_NUMBER,

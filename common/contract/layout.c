@@ -16,6 +16,12 @@ static const struct row {
     [LAYOUT_LEFT] = { "left", "_L", 1, 1 },
     [LAYOUT_RIGHT] = { "right", "_R", 1, 1 },
     [LAYOUT_DEPTH] = { "depth", "_depth", 1, 1 },
+    [LAYOUT_CROSS_SBS] = { "cross-sbs", "_cross_Full_SBS", 2, 1 },
+    [LAYOUT_ANAGLYPH_DUBOIS] = { "anaglyph-dubois", "_anaglyph_dubois", 1, 1 },
+    [LAYOUT_ANAGLYPH_COLOR] = { "anaglyph-color", "_anaglyph_color", 1, 1 },
+    [LAYOUT_ANAGLYPH_HALF_COLOR] = { "anaglyph-half-color", "_anaglyph_half_color", 1, 1 },
+    [LAYOUT_ANAGLYPH_GRAY] = { "anaglyph-gray", "_anaglyph_gray", 1, 1 },
+    [LAYOUT_RGBD] = { "rgbd", "_RGBD", 2, 1 },
 };
 
 const char *layout_flag(enum layout layout)
@@ -26,6 +32,11 @@ const char *layout_flag(enum layout layout)
 const char *layout_suffix(enum layout layout)
 {
     return rows[layout].suffix;
+}
+
+bool layout_is_anaglyph(enum layout layout)
+{
+    return layout >= LAYOUT_ANAGLYPH_DUBOIS && layout <= LAYOUT_ANAGLYPH_GRAY;
 }
 
 void layout_packed_size(enum layout layout, int w, int h, int *packed_w, int *packed_h)

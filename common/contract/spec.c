@@ -6,6 +6,7 @@
 #include "common/mem.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 /* Reading stops at the first problem; what follows reads nothing. */
 struct reader {
@@ -137,6 +138,11 @@ int spec_parse(struct job_spec **out, const cJSON *job, struct err *err)
         return -1;
     if (spec->depth == DEPTH_VIDEO && !spec->depth_uri)
         return err_set(err, ERR_CONFIG, "spec.depth.uri: is missing; provider Video needs it");
+    if (strncmp(spec->pix_fmt, "yuv444", 6) == 0 && !layout_is_anaglyph(spec->layout))
+        return err_set(err, ERR_CONFIG,
+                       "spec.encode.pixFmt: %s is for anaglyphs only; layout %s keeps the film's "
+                       "4:2:0",
+                       spec->pix_fmt, layout_flag(spec->layout));
     *out = TAKE(spec);
     return 0;
 }

@@ -14,7 +14,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum layout { /* CRD names FullSBS HalfSBS FullTB HalfTB Left Right Depth */
+enum layout { /* in the order of the field table */
               LAYOUT_FULL_SBS,
               LAYOUT_HALF_SBS,
               LAYOUT_FULL_TB,
@@ -22,6 +22,13 @@ enum layout { /* CRD names FullSBS HalfSBS FullTB HalfTB Left Right Depth */
               LAYOUT_LEFT,
               LAYOUT_RIGHT,
               LAYOUT_DEPTH,
+              LAYOUT_CROSS_SBS,
+              LAYOUT_ANAGLYPH_DUBOIS,
+              LAYOUT_ANAGLYPH_COLOR,
+              LAYOUT_ANAGLYPH_HALF_COLOR,
+              LAYOUT_ANAGLYPH_GRAY,
+              LAYOUT_RGBD,
+#define LAYOUT_COUNT (LAYOUT_RGBD + 1)
 };
 enum synthetic_view { SYNTHETIC_BOTH, SYNTHETIC_LEFT, SYNTHETIC_RIGHT };
 enum segment_mode { SEGMENT_INDEX, SEGMENT_COPY };
@@ -48,7 +55,7 @@ struct job_spec {
     char codec[32];   /* "auto", "libx264", "libx265", ... */
     char preset[32];  /* "" = the encoder's own default */
     int crf;          /* -1 = the codec's default here (20 for libx264, 22 for libx265) */
-    char pix_fmt[16]; /* "" = as the source: yuv420p or yuv420p10le */
+    char pix_fmt[16]; /* "" = as the source: yuv420p or yuv420p10le; with 444 for anaglyphs */
     double max_fps;   /* 0 = every frame */
 
     double segment_seconds; /* 0 = chosen by plan (60 locally) */
@@ -78,6 +85,8 @@ const char *output_container(const char *uri);
 const char *layout_flag(enum layout layout);
 /* The player's file-name suffix: "_LRF_Full_SBS", "_Half_TB", "_L", "_depth". Static. */
 const char *layout_suffix(enum layout layout);
+/* Both eyes in one picture, by colour: its colour is worth having at full resolution. */
+bool layout_is_anaglyph(enum layout layout);
 /* Size of the packed frame for one view of w x h. */
 void layout_packed_size(enum layout layout, int w, int h, int *packed_w, int *packed_h);
 

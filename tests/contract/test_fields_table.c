@@ -53,7 +53,8 @@ static const struct {
     { "spec.work.secretName", QUOTE("s"), "{}", "must be text, not an object" },
     { "spec.stereo.layout", QUOTE("HalfTB"), QUOTE("HalfBT"),
       "spec.stereo.layout: 'HalfBT' is not one of FullSBS, HalfSBS, FullTB, HalfTB, Left, Right, "
-      "Depth; did you mean HalfTB?" },
+      "Depth, CrossSBS, AnaglyphDubois, AnaglyphColor, AnaglyphHalfColor, AnaglyphGray, RGBD; did "
+      "you mean HalfTB?" },
     { "spec.stereo.layout", QUOTE("Depth"), QUOTE("full-sbs"), "did you mean FullSBS?" },
     { "spec.stereo.layout", QUOTE("Left"), "2", "'2' is not one of" },
     { "spec.stereo.divergence", "0", "10.01",
@@ -74,7 +75,7 @@ static const struct {
     { "spec.encode.crf", "51", "52", "spec.encode.crf: must be 0..51 with codec auto, not 52" },
     { "spec.encode.crf", "51", "64", "must be a whole number 0..63, not 64" },
     { "spec.encode.crf", "20", "20.5", "must be a whole number 0..63, not 20.5" },
-    { "spec.encode.pixFmt", QUOTE("yuv420p10le"), QUOTE("yuv444p"), "did you mean yuv420p?" },
+    { "spec.encode.pixFmt", QUOTE("yuv420p10le"), QUOTE("yuv422p"), "did you mean yuv420p?" },
     { "spec.encode.maxFps", "0.5", "0", "must be a number 0.01..1000, not 0" },
     { "spec.segment.seconds", "0.1", "0.09", "must be a number 0.1..36000, not 0.09" },
     { "spec.segment.seconds", "36000", "36001", "must be a number 0.1..36000, not 36001" },

@@ -17,11 +17,13 @@ static const struct {
     { "layout", "half-tb", "spec.stereo.layout", "\"HalfTB\"", NULL },
     { "layout", "fullsbs", NULL, NULL,
       "--layout: 'fullsbs' is not one of full-sbs, half-sbs, full-tb, half-tb, left, right, "
-      "depth; did you mean full-sbs?" },
+      "depth, cross-sbs, anaglyph-dubois, anaglyph-color, anaglyph-half-color, anaglyph-gray, "
+      "rgbd; did you mean full-sbs?" },
     { "layout", "FullSBS", NULL, NULL, "did you mean full-sbs?" },
     { "layout", "cinerama", NULL, NULL,
       "--layout: 'cinerama' is not one of full-sbs, half-sbs, full-tb, half-tb, left, right, "
-      "depth" },
+      "depth, cross-sbs, anaglyph-dubois, anaglyph-color, anaglyph-half-color, anaglyph-gray, "
+      "rgbd" },
     { "layout", "", NULL, NULL, "--layout: '' is not one of" },
     { "divergence", "2.5", "spec.stereo.divergence", "2.5", NULL },
     { "divergence", "0", "spec.stereo.divergence", "0", NULL },

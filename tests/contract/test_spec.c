@@ -178,7 +178,32 @@ static const struct {
     { LAYOUT_LEFT, "left", "_L", 1920, 1080 },
     { LAYOUT_RIGHT, "right", "_R", 1920, 1080 },
     { LAYOUT_DEPTH, "depth", "_depth", 1920, 1080 },
+    { LAYOUT_CROSS_SBS, "cross-sbs", "_cross_Full_SBS", 3840, 1080 },
+    { LAYOUT_ANAGLYPH_DUBOIS, "anaglyph-dubois", "_anaglyph_dubois", 1920, 1080 },
+    { LAYOUT_ANAGLYPH_COLOR, "anaglyph-color", "_anaglyph_color", 1920, 1080 },
+    { LAYOUT_ANAGLYPH_HALF_COLOR, "anaglyph-half-color", "_anaglyph_half_color", 1920, 1080 },
+    { LAYOUT_ANAGLYPH_GRAY, "anaglyph-gray", "_anaglyph_gray", 1920, 1080 },
+    { LAYOUT_RGBD, "rgbd", "_RGBD", 3840, 1080 },
 };
+
+static void full_chroma_is_for_anaglyphs(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < COUNT(layouts); i++) {
+        AUTO(cJSON) cJSON *job = job_new();
+        AUTO(job_spec) struct job_spec *spec = NULL;
+        const struct field *field = fields_find("spec.stereo.layout");
+        struct err err;
+        int rc;
+
+        json_path_set(job, "spec.stereo.layout", cJSON_CreateString(field->values[i]));
+        json_path_set(job, "spec.encode.pixFmt", cJSON_CreateString("yuv444p10le"));
+        rc = spec_parse(&spec, job, &err);
+        CHECK_INT(layouts[i].flag, rc, strncmp(layouts[i].flag, "anaglyph", 8) == 0 ? 0 : -1);
+        if (rc < 0)
+            CHECK_HAS("message", err.msg, "yuv444p10le is for anaglyphs only");
+    }
+}
 
 /* The C enums and the table's values stand in one order. */
 static void layouts_are_those_of_the_table(void **state)
@@ -227,6 +252,7 @@ int main(void)
         cmocka_unit_test(the_least_job_gets_defaults),
         cmocka_unit_test(a_job_of_only_a_spec_is_enough),
         cmocka_unit_test(what_is_wrong_is_named),
+        cmocka_unit_test(full_chroma_is_for_anaglyphs),
         cmocka_unit_test(layouts_are_those_of_the_table),
         cmocka_unit_test(views_are_those_of_the_table),
     };

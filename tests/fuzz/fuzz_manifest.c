@@ -27,7 +27,7 @@ static void check_spec(const cJSON *job)
     FUZZ_CHECK(spec_parse(&spec, job, &err) == 0);
     FUZZ_CHECK(spec->source_uri[0] && spec->output_uri[0] && spec->codec[0]);
     FUZZ_CHECK(spec->divergence >= 0 && spec->divergence <= 10);
-    FUZZ_CHECK((unsigned)spec->layout <= LAYOUT_DEPTH && layout_flag(spec->layout));
+    FUZZ_CHECK((unsigned)spec->layout < LAYOUT_COUNT && layout_flag(spec->layout));
     FUZZ_CHECK((spec->depth == DEPTH_VIDEO) == (spec->depth_uri != NULL));
     FUZZ_CHECK(spec->parallelism >= 1 && spec->stall_s >= 1);
 }

@@ -20,7 +20,10 @@ from fractions import Fraction
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 import films  # noqa: E402
 
-LAYOUTS = ("full-sbs", "half-sbs", "full-tb", "half-tb", "left", "right", "depth")
+LAYOUTS = ("full-sbs", "half-sbs", "full-tb", "half-tb", "left", "right", "depth",
+           "cross-sbs", "anaglyph-dubois", "anaglyph-color", "anaglyph-half-color",
+           "anaglyph-gray", "rgbd")
+BESIDE = ("full-sbs", "half-sbs", "cross-sbs", "rgbd")  # what lies beside each other
 TAGS = ("title", "artist", "album", "comment", "date", "genre", "copyright")
 MARKS = {"full-sbs": "side by side", "half-sbs": "side by side", "full-tb": "top and bottom",
          "half-tb": "top and bottom"}
@@ -97,8 +100,8 @@ def probe(path, *args):
 
 
 def crop_of(layout, eye):
-    side = 0 if eye == "left" else 1
-    if layout.endswith("sbs"):
+    side = 0 if (eye == "left") != (layout == "cross-sbs") else 1
+    if layout in BESIDE:
         return f"crop=iw/2:ih:iw/2*{side}:0"
     if layout.endswith("tb"):
         return f"crop=iw:ih/2:0:ih/2*{side}"
@@ -107,7 +110,7 @@ def crop_of(layout, eye):
 
 def eye_size(media, layout):
     width, height = media.video["width"], media.video["height"]
-    if layout.endswith("sbs"):
+    if layout in BESIDE:
         return width // 2, height
     if layout.endswith("tb"):
         return width, height // 2
@@ -137,7 +140,7 @@ def first_difference(got, want):
 
 def check_barcodes(out, layout, want):
     for eye in ("left", "right"):
-        if layout in ("left", "right") and eye == "right":
+        if layout in ("left", "right", "rgbd") and eye == "right":
             continue
         got = barcodes(out.path, eye_size(out, layout), crop_of(layout, eye))
         if got != want:
@@ -324,7 +327,8 @@ def check_picture(source, out, layout):
         yield "the output has a display matrix"
     if out.video.get("field_order", "progressive") != "progressive":
         yield f"the output is interlaced: {out.video['field_order']}"
-    want = {"full-sbs": (2 * width, height), "full-tb": (width, 2 * height)}.get(
+    want = {"full-sbs": (2 * width, height), "full-tb": (width, 2 * height),
+            "cross-sbs": (2 * width, height), "rgbd": (2 * width, height)}.get(
         layout, (width, height))
     got = out.video["width"], out.video["height"]
     if got != want:
@@ -340,6 +344,12 @@ def check_picture(source, out, layout):
             told = "bt709"
         if told not in ("unknown", "reserved") and said != told and source.is_yuv():
             yield f"{key}: {said}, the source has {told}"
+
+
+def check_chroma(out, layout):
+    """Half-size colour smears an anaglyph."""
+    if layout.startswith("anaglyph") and not out.video["pix_fmt"].startswith("yuv444"):
+        yield f"pixels: {out.video['pix_fmt']}, an anaglyph is 4:4:4"
 
 
 def thumbnails(media, filters):
@@ -425,10 +435,12 @@ def check_marks(out, layout):
     marks = [d.get("type") for d in out.video.get("side_data_list", [])
              if d.get("side_data_type") == "Stereo 3D"]
     brand = out.doc["format"].get("tags", {}).get("major_brand", "").strip()
+    if layout == "cross-sbs":  # neither MP4 nor libx264 can say that the right eye is first
+        want = None if out.is_mp4() else "side by side"
     if (marks[0] if marks else None) != want and not (brand == "qt" and not marks):
         yield f"3D mark of the container: {marks}, want {want}"
     if out.video["codec_name"] in ("h264", "hevc"):
-        seen = mark_of_video(out)
+        seen, want = mark_of_video(out), MARKS.get(layout)
         if seen != want:
             yield f"3D mark of the video (SEI): {seen}, want {want}"
 
@@ -490,7 +502,7 @@ def check(source, output, layout, frames=None, seeks=10, dropped=0, retimed=Fals
     numbers that they show."""
     a, b = Media(source), Media(output)
     wrong = []
-    readable = frames is not None and layout != "depth"
+    readable = frames is not None and layout != "depth" and not layout.startswith("anaglyph")
     numbers = list(range(frames) if isinstance(frames, int) else frames or ())
     wrong += check_times(a, b, retimed)
     wrong += check_dts(b)
@@ -503,6 +515,7 @@ def check(source, output, layout, frames=None, seeks=10, dropped=0, retimed=Fals
     wrong += check_tags(a, b, dropped)
     wrong += check_chapters(a, b)
     wrong += check_picture(a, b, layout)
+    wrong += check_chroma(b, layout)
     wrong += check_marks(b, layout)
     wrong += check_decodes(a, b)
     wrong += check_front(b)

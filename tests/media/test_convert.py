@@ -134,6 +134,8 @@ class FilmsTest(Case):
                                     ("h264-422-10", 3, ".mp4"), ("h264-avi", 2, ".mkv"),
                                     ("cut-edit", 2, ".mp4"), ("hdr10-mp4", 2, ".mp4")):
             self.run_one(name, ext, segments, "full-sbs")
+        for name, layout in (("h264-b", "anaglyph-dubois"), ("hevc10", "rgbd")):
+            self.run_one(name, ".mp4", 2, layout)
 
     @unittest.skipIf(SHORT, "long")
     def test_all_films(self):

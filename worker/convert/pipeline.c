@@ -182,6 +182,8 @@ static int open_parts(struct pipeline *p, struct err *err)
         .width = p->plan->video.width,
         .height = p->plan->video.height,
         .bit_depth = p->plan->video.bit_depth,
+        .color_space = p->plan->video.color_space,
+        .color_range = p->plan->video.color_range,
         .layout = spec->layout,
         .synthetic = spec->synthetic_view,
         .divergence = spec->divergence,

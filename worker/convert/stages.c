@@ -255,6 +255,15 @@ int stage_depth(struct pipeline *p, struct pipeline_clock *clock, struct err *er
     return rc;
 }
 
+static int new_packed(struct media_frame **out, const struct pipeline *p, struct err *err)
+{
+    const struct plan *plan = p->plan;
+    bool full = media_encoder_full_chroma(plan, p->job->spec);
+
+    return (full ? media_frame_new_full_chroma : media_frame_new)(
+        out, plan->packed_width, plan->packed_height, plan->video.bit_depth, err);
+}
+
 int stage_warp(struct pipeline *p, struct pipeline_clock *clock, struct err *err)
 {
     for (;;) {
@@ -268,8 +277,7 @@ int stage_warp(struct pipeline *p, struct pipeline_clock *clock, struct err *err
         deep = item;
         if (!deep)
             break;
-        if (media_frame_new(&packed, p->plan->packed_width, p->plan->packed_height,
-                            p->plan->video.bit_depth, err) < 0)
+        if (new_packed(&packed, p, err) < 0)
             return -1;
         in = media_frame_image(deep->frame);
         out = media_frame_image(packed);

@@ -84,7 +84,8 @@ static void film_add(cJSON *doc, const struct film *film, const struct plan *pla
                            1000 / video->time_base.den));
 }
 
-static void plan_add(cJSON *doc, const struct film *film, const struct plan *plan)
+static void plan_add(cJSON *doc, const struct film *film, const struct plan *plan,
+                     const struct job_spec *spec)
 {
     cJSON *item = cJSON_AddObjectToObject(doc, "plan"), *dropped;
     char warning[WARNING_SIZE];
@@ -95,6 +96,7 @@ static void plan_add(cJSON *doc, const struct film *film, const struct plan *pla
     json_add_i64(item, "packedHeight", plan->packed_height);
     json_add_i64(item, "memoryBytes", (int64_t)plan->memory_bytes);
     plan_warning(warning, sizeof(warning), film, plan);
+    plan_warning_stereo(warning, sizeof(warning), plan, spec);
     json_add_str(item, "warning", warning);
     dropped = cJSON_AddArrayToObject(item, "dropped");
     for (size_t i = 0; i < plan->dropped_count; i++)
@@ -124,7 +126,7 @@ int estimate_run(struct job_spec *spec, bool sample, const volatile sig_atomic_t
     if (film_open(&film, &opts, err) < 0 || plan_draft(&plan, film, spec, err) < 0)
         return -1;
     film_add(doc, film, plan);
-    plan_add(doc, film, plan);
+    plan_add(doc, film, plan, spec);
     if (sample && !plan->pieces) {
         if (sample_take(&record, film, spec, should_stop, err) < 0)
             return -1;

@@ -29,3 +29,10 @@ enum AVPixelFormat media_pix_fmt(int bit_depth)
 {
     return bit_depth > 8 ? AV_PIX_FMT_YUV420P10 : AV_PIX_FMT_YUV420P;
 }
+
+enum AVPixelFormat media_pix_fmt_packed(int bit_depth, bool full_chroma)
+{
+    if (!full_chroma)
+        return media_pix_fmt(bit_depth);
+    return bit_depth > 8 ? AV_PIX_FMT_YUV444P10 : AV_PIX_FMT_YUV444P;
+}

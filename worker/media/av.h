@@ -50,6 +50,7 @@ static inline AVRational media_rational(struct ratio r)
 AVFrame *media_frame_av(const struct media_frame *frame);
 int media_frame_wrap(struct media_frame **out, AVFrame *av, int width, int height, struct err *err);
 enum AVPixelFormat media_pix_fmt(int bit_depth); /* the working format: 8 or 10 */
+enum AVPixelFormat media_pix_fmt_packed(int bit_depth, bool full_chroma); /* what is encoded */
 
 /* packet.c. _wrap moves the packet out of av, which is left blank. */
 AVPacket *media_packet_av(const struct media_packet *packet);

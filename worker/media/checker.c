@@ -158,18 +158,19 @@ static int bit_depth_of(enum AVPixelFormat format)
 /* YUVJ420P is YUV420P in full range. */
 static bool same_format(enum AVPixelFormat a, enum AVPixelFormat b)
 {
-    return a == b || (a == AV_PIX_FMT_YUVJ420P && b == AV_PIX_FMT_YUV420P);
+    return a == b || (a == AV_PIX_FMT_YUVJ420P && b == AV_PIX_FMT_YUV420P) ||
+           (a == AV_PIX_FMT_YUVJ444P && b == AV_PIX_FMT_YUV444P);
 }
 
 static int check_thumb(const struct media_checker *checker, const struct thumb *want,
                        struct err *err)
 {
     const AVFrame *picture = checker->picture;
-    struct image image = { { picture->data[0] },
-                           { picture->linesize[0] },
-                           picture->width,
-                           picture->height,
-                           bit_depth_of((enum AVPixelFormat)picture->format) };
+    struct image image = { .plane = { picture->data[0] },
+                           .stride = { picture->linesize[0] },
+                           .width = picture->width,
+                           .height = picture->height,
+                           .bit_depth = bit_depth_of((enum AVPixelFormat)picture->format) };
     struct thumb got;
     int worst = 0, off, most = -1;
 

@@ -72,6 +72,12 @@ static int packing_of(enum layout layout)
     case LAYOUT_LEFT:
     case LAYOUT_RIGHT:
     case LAYOUT_DEPTH:
+    case LAYOUT_CROSS_SBS: /* libx264 cannot say that the right eye comes first */
+    case LAYOUT_ANAGLYPH_DUBOIS:
+    case LAYOUT_ANAGLYPH_COLOR:
+    case LAYOUT_ANAGLYPH_HALF_COLOR:
+    case LAYOUT_ANAGLYPH_GRAY:
+    case LAYOUT_RGBD:
         break;
     }
     return 0;
@@ -181,7 +187,7 @@ static void set_picture(AVCodecContext *ctx, const struct media_encoder_opts *op
 
     ctx->width = opts->width;
     ctx->height = opts->height;
-    ctx->pix_fmt = media_pix_fmt(opts->bit_depth);
+    ctx->pix_fmt = media_pix_fmt_packed(opts->bit_depth, opts->full_chroma);
     ctx->sample_aspect_ratio = media_rational(opts->sar);
     ctx->time_base = media_rational(video->time_base);
     ctx->framerate = rate_of(video);
@@ -283,6 +289,17 @@ static void fill_facts(struct media_encoder *encoder)
     hash_hex(facts->extradata_sha256, par->extradata, (size_t)par->extradata_size);
 }
 
+bool media_encoder_takes_full_chroma(const char *codec)
+{
+    return strcmp(codec, "libx264") == 0 || strcmp(codec, "libx265") == 0;
+}
+
+bool media_encoder_full_chroma(const struct plan *plan, const struct job_spec *spec)
+{
+    return layout_is_anaglyph(spec->layout) && strncmp(spec->pix_fmt, "yuv420", 6) != 0 &&
+           media_encoder_takes_full_chroma(plan->codec);
+}
+
 struct media_encoder_opts media_encoder_opts_for(const struct plan *plan,
                                                  const struct job_spec *spec)
 {
@@ -291,6 +308,7 @@ struct media_encoder_opts media_encoder_opts_for(const struct plan *plan,
         .preset = spec->preset,
         .crf = spec->crf,
         .bit_depth = plan->video.bit_depth,
+        .full_chroma = media_encoder_full_chroma(plan, spec),
         .width = plan->packed_width,
         .height = plan->packed_height,
         .sar = media_packed_sar(spec->layout, plan->video.sar),

@@ -19,6 +19,7 @@ struct media_encoder_opts {
     const char *preset; /* "" = the encoder's own */
     int crf;            /* -1 = ours for the codec */
     int bit_depth;
+    bool full_chroma;               /* 4:4:4 */
     int width, height;              /* packed */
     struct ratio sar;               /* packed frame's sample aspect ratio */
     const struct plan_video *video; /* time base, rate, colour; borrowed while opening */
@@ -28,6 +29,10 @@ struct media_encoder_opts {
 /* What a job's segments are encoded with. Borrows from both. */
 struct media_encoder_opts media_encoder_opts_for(const struct plan *plan,
                                                  const struct job_spec *spec);
+/* Whether the packed frames are 4:4:4: an anaglyph's, unless the format that was asked for or the
+ * encoder speaks against it. */
+bool media_encoder_full_chroma(const struct plan *plan, const struct job_spec *spec);
+bool media_encoder_takes_full_chroma(const char *codec);
 /* Whether this build of libavcodec has a video encoder of that name. */
 bool media_encoder_is_known(const char *codec);
 

@@ -15,6 +15,7 @@
 struct media_frame {
     AVFrame *av; /* owned */
     int width, height, bit_depth;
+    bool full_chroma;
     atomic_uint count;
 };
 
@@ -69,15 +70,17 @@ static size_t plane_stride(int width, int bit_depth)
     return (bytes + ALIGN - 1) / ALIGN * ALIGN;
 }
 
-int media_frame_new(struct media_frame **out, int width, int height, int bit_depth, struct err *err)
+static int frame_new(struct media_frame **out, int width, int height, int bit_depth,
+                     bool full_chroma, struct err *err)
 {
     AUTO(av_frame) AVFrame *av = av_frame_alloc();
-    size_t chroma_height = ((size_t)height + 1) / 2, luma, chroma, sizes[2];
+    size_t chroma_height = full_chroma ? (size_t)height : ((size_t)height + 1) / 2;
+    size_t luma, chroma, sizes[2];
 
     if (width < 2 || height < 2 || width > SIDE_MAX || height > SIDE_MAX)
         return err_set(err, ERR_INTERNAL, "a frame of %dx%d", width, height);
     luma = plane_stride(width, bit_depth);
-    chroma = plane_stride((width + 1) / 2, bit_depth);
+    chroma = plane_stride(full_chroma ? width : (width + 1) / 2, bit_depth);
     sizes[0] = luma * (size_t)height;
     sizes[1] = chroma * chroma_height;
     if (av)
@@ -86,14 +89,26 @@ int media_frame_new(struct media_frame **out, int width, int height, int bit_dep
         return err_set(err, ERR_NOMEM, "no memory for a frame of %dx%d", width, height);
     av->width = width;
     av->height = height;
-    av->format = media_pix_fmt(bit_depth);
+    av->format = media_pix_fmt_packed(bit_depth, full_chroma);
     av->linesize[0] = (int)luma;
     av->linesize[1] = av->linesize[2] = (int)chroma;
     av->data[0] = av->buf[0]->data + (ALIGN - (uintptr_t)av->buf[0]->data % ALIGN) % ALIGN;
     av->data[1] = av->data[0] + sizes[0];
     av->data[2] = av->data[1] + sizes[1];
     *out = frame_of(TAKE(av), width, height, bit_depth);
+    (*out)->full_chroma = full_chroma;
     return 0;
+}
+
+int media_frame_new(struct media_frame **out, int width, int height, int bit_depth, struct err *err)
+{
+    return frame_new(out, width, height, bit_depth, false, err);
+}
+
+int media_frame_new_full_chroma(struct media_frame **out, int width, int height, int bit_depth,
+                                struct err *err)
+{
+    return frame_new(out, width, height, bit_depth, true, err);
 }
 
 int media_frame_wrap(struct media_frame **out, AVFrame *av, int width, int height, struct err *err)
@@ -130,6 +145,7 @@ int media_frame_again(struct media_frame **out, const struct media_frame *frame,
         return err_set(err, ERR_NOMEM, "no memory for a frame");
     av->pts = pts;
     *out = frame_of(av, frame->width, frame->height, frame->bit_depth);
+    (*out)->full_chroma = frame->full_chroma;
     return 0;
 }
 
@@ -148,7 +164,8 @@ struct image media_frame_image(const struct media_frame *frame)
 {
     struct image image = { .width = frame->width,
                            .height = frame->height,
-                           .bit_depth = frame->bit_depth };
+                           .bit_depth = frame->bit_depth,
+                           .full_chroma = frame->full_chroma };
 
     for (int i = 0; i < 3; i++) {
         image.plane[i] = frame->av->data[i];

@@ -20,6 +20,9 @@ struct media_packet;
 /* A blank frame; memory comes from a pool per size. ERR_NOMEM. Caller owns one count. */
 int media_frame_new(struct media_frame **out, int width, int height, int bit_depth,
                     struct err *err);
+/* A blank 4:4:4 frame, for packed anaglyphs. */
+int media_frame_new_full_chroma(struct media_frame **out, int width, int height, int bit_depth,
+                                struct err *err);
 struct media_frame *media_frame_ref(struct media_frame *frame);
 /* The same picture once more, at another time. ERR_NOMEM. */
 int media_frame_again(struct media_frame **out, const struct media_frame *frame, int64_t pts,

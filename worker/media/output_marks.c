@@ -93,26 +93,29 @@ static void mark_colour(AVCodecParameters *par, const struct plan_video *video)
     par->field_order = AV_FIELD_PROGRESSIVE;
 }
 
-static bool is_packed(enum layout layout, bool *top_bottom)
+/* Matroska's name for it; NULL: a flat film to a player, as left, right, depth and RGBD are, and
+ * anaglyphs, which no player must take apart. */
+static const char *packing_mode(enum layout layout)
 {
-    *top_bottom = layout == LAYOUT_FULL_TB || layout == LAYOUT_HALF_TB;
-    return *top_bottom || layout == LAYOUT_FULL_SBS || layout == LAYOUT_HALF_SBS;
+    if (layout == LAYOUT_FULL_TB || layout == LAYOUT_HALF_TB)
+        return "top_bottom";
+    if (layout == LAYOUT_FULL_SBS || layout == LAYOUT_HALF_SBS)
+        return "left_right";
+    return layout == LAYOUT_CROSS_SBS ? "right_left" : NULL;
 }
 
 /* MP4 takes the mark from side data, Matroska from a tag (and then halves the display size, which
- * is that of one eye). Left, right and depth films are flat: no mark. */
+ * is that of one eye). MP4 has no word for the right eye first. */
 static int mark_stereo(struct media_output *output, struct err *err)
 {
-    bool top_bottom;
+    const char *mode = packing_mode(output->layout);
     size_t size;
     AVStereo3D *stereo;
     uint8_t *data;
 
-    if (!is_packed(output->layout, &top_bottom))
+    if (!mode || (output->mp4 && output->layout == LAYOUT_CROSS_SBS))
         return 0;
     if (!output->mp4) {
-        const char *mode = top_bottom ? "top_bottom" : "left_right";
-
         if (av_dict_set(&output->video->metadata, "stereo_mode", mode, 0) < 0)
             return err_set(err, ERR_NOMEM, "no memory for a tag");
         return 0;
@@ -120,7 +123,7 @@ static int mark_stereo(struct media_output *output, struct err *err)
     stereo = compat_stereo3d_alloc(&size);
     data = stereo ? compat_stream_side_data_new(output->video, AV_PKT_DATA_STEREO3D, size) : NULL;
     if (data) {
-        stereo->type = top_bottom ? AV_STEREO3D_TOPBOTTOM : AV_STEREO3D_SIDEBYSIDE;
+        stereo->type = *mode == 't' ? AV_STEREO3D_TOPBOTTOM : AV_STEREO3D_SIDEBYSIDE;
         memcpy(data, stereo, size);
     }
     av_free(stereo);

@@ -5,6 +5,7 @@
 #include "common/mem.h"
 #include "worker/depth/depth.h"
 #include "worker/job.h"
+#include "worker/media/encoder.h"
 #include "worker/media/output.h"
 #include "worker/plan/select.h"
 
@@ -43,13 +44,12 @@ static int working_depth(int *out, const struct film *film, const struct job_spe
 {
     if (!*spec->pix_fmt)
         *out = film_video(film)->bit_depth > 8 ? 10 : 8;
-    else if (strcmp(spec->pix_fmt, "yuv420p") == 0)
+    else if (strcmp(spec->pix_fmt, "yuv420p") == 0 || strcmp(spec->pix_fmt, "yuv444p") == 0)
         *out = 8;
-    else if (strcmp(spec->pix_fmt, "yuv420p10le") == 0)
+    else if (strcmp(spec->pix_fmt, "yuv420p10le") == 0 || strcmp(spec->pix_fmt, "yuv444p10le") == 0)
         *out = 10;
     else
-        return err_set(err, ERR_CONFIG, "spec.encode.pixFmt: '%s' must be yuv420p or yuv420p10le",
-                       spec->pix_fmt);
+        return err_set(err, ERR_CONFIG, "spec.encode.pixFmt: '%s' is not known", spec->pix_fmt);
     return 0;
 }
 
@@ -283,7 +283,7 @@ int plan_draft(struct plan **out, const struct film *film, const struct job_spec
     fill_encode(plan, spec);
     plan->window = spec->depth == DEPTH_CLASSICAL ? depth_classical_support() : 0;
     plan->window += plan->video.interlaced; /* a field's neighbours */
-    plan->memory_bytes = plan_memory(plan, film_video(film));
+    plan->memory_bytes = plan_memory(plan, film_video(film), media_encoder_full_chroma(plan, spec));
     (void)snprintf(plan->build, sizeof(plan->build), "%s", job_build());
     plan->pieces = spec->segment_mode == SEGMENT_COPY || film_needs_pieces(film);
     fill_copies(plan, film, container);

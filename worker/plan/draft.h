@@ -17,5 +17,8 @@ void plan_warning(char *out, size_t size, const struct film *film, const struct 
 int plan_container(const char **out, const char *uri, struct err *err);
 
 /* memory.c: what one convert attempt needs, rounded up to MiB. */
-uint64_t plan_memory(const struct plan *plan, const struct media_stream *video);
+uint64_t plan_memory(const struct plan *plan, const struct media_stream *video, bool full_chroma);
+/* Adds what is to be said of the 3D itself: colour that the encoder halves, depth that tires. */
+void plan_warning_stereo(char *out, size_t size, const struct plan *plan,
+                         const struct job_spec *spec);
 #endif

@@ -17,10 +17,11 @@ static uint64_t frame_bytes(int width, int height, int bit_depth)
     return (uint64_t)width * (uint64_t)height * 3 / 2 * (bit_depth > 8 ? 2 : 1);
 }
 
-uint64_t plan_memory(const struct plan *plan, const struct media_stream *video)
+uint64_t plan_memory(const struct plan *plan, const struct media_stream *video, bool full_chroma)
 {
     uint64_t view = frame_bytes(plan->video.width, plan->video.height, plan->video.bit_depth);
-    uint64_t packed = frame_bytes(plan->packed_width, plan->packed_height, plan->video.bit_depth);
+    uint64_t packed = frame_bytes(plan->packed_width, plan->packed_height, plan->video.bit_depth) *
+                      (full_chroma ? 2 : 1);
     uint64_t source = frame_bytes(video->width, video->height, video->bit_depth) * 4 / 3;
     uint64_t encoder = strcmp(plan->codec, "libx265") == 0 ? X265_FRAMES : X264_FRAMES;
     uint64_t sum = (uint64_t)BASE_MIB * MIB + source * DECODE_FRAMES +

@@ -97,6 +97,11 @@ static int try_encoder(const struct plan *plan, const struct job_spec *spec, str
                        "spec.encode.codec: this build of libavcodec has no encoder %s; "
                        "auto takes libx264 or libx265",
                        plan->codec);
+    if (strncmp(spec->pix_fmt, "yuv444", 6) == 0 && !opts.full_chroma)
+        return err_set(err, ERR_CONFIG,
+                       "spec.encode.pixFmt: %s with spec.encode.codec %s; libx264 and libx265 take "
+                       "it",
+                       spec->pix_fmt, plan->codec);
     if (media_encoder_open(&encoder, &opts, &refused) == 0 || refused.code != ERR_CONFIG)
         return 0;
     *err = refused;
@@ -148,6 +153,7 @@ static int make_plan(struct job *job, struct record *record, bool *lost, struct 
     fill_record(record, job, plan);
     plan_warning(record->warning, sizeof(record->warning), film, plan);
     add_weakness(record->warning, sizeof(record->warning));
+    plan_warning_stereo(record->warning, sizeof(record->warning), plan, job->spec);
     return 0;
 }
 

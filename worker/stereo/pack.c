@@ -5,15 +5,21 @@
 
 static const struct row {
     bool eyes[2]; /* by enum eye */
-    bool across, down, half;
+    bool across, down, half, right_first;
 } rows[] = {
-    [LAYOUT_FULL_SBS] = { { true, true }, true, false, false },
-    [LAYOUT_HALF_SBS] = { { true, true }, true, false, true },
-    [LAYOUT_FULL_TB] = { { true, true }, false, true, false },
-    [LAYOUT_HALF_TB] = { { true, true }, false, true, true },
-    [LAYOUT_LEFT] = { { true, false }, false, false, false },
-    [LAYOUT_RIGHT] = { { false, true }, false, false, false },
-    [LAYOUT_DEPTH] = { { false, false }, false, false, false },
+    [LAYOUT_FULL_SBS] = { { true, true }, true, false, false, false },
+    [LAYOUT_HALF_SBS] = { { true, true }, true, false, true, false },
+    [LAYOUT_FULL_TB] = { { true, true }, false, true, false, false },
+    [LAYOUT_HALF_TB] = { { true, true }, false, true, true, false },
+    [LAYOUT_LEFT] = { { true, false }, false, false, false, false },
+    [LAYOUT_RIGHT] = { { false, true }, false, false, false, false },
+    [LAYOUT_DEPTH] = { { false, false }, false, false, false, false },
+    [LAYOUT_CROSS_SBS] = { { true, true }, true, false, false, true },
+    [LAYOUT_ANAGLYPH_DUBOIS] = { { true, true }, false, false, false, false },
+    [LAYOUT_ANAGLYPH_COLOR] = { { true, true }, false, false, false, false },
+    [LAYOUT_ANAGLYPH_HALF_COLOR] = { { true, true }, false, false, false, false },
+    [LAYOUT_ANAGLYPH_GRAY] = { { true, true }, false, false, false, false },
+    [LAYOUT_RGBD] = { { false, false }, true, false, false, false },
 };
 
 bool pack_has_eye(enum layout layout, enum eye eye)
@@ -26,13 +32,19 @@ bool pack_is_half(enum layout layout)
     return rows[layout].half;
 }
 
+bool pack_is_direct(enum layout layout)
+{
+    return !rows[layout].half && !layout_is_anaglyph(layout);
+}
+
 struct image pack_eye(const struct image *packed, enum layout layout, enum eye eye, int width,
                       int height)
 {
     struct image view = *packed;
     int bytes = packed->bit_depth == 8 ? 1 : 2;
-    int x = rows[layout].across && eye == EYE_RIGHT ? width : 0;
-    int y = rows[layout].down && eye == EYE_RIGHT ? height : 0;
+    bool second = (eye == EYE_RIGHT) != rows[layout].right_first;
+    int x = rows[layout].across && second ? width : 0;
+    int y = rows[layout].down && second ? height : 0;
 
     view.width = width;
     view.height = height;

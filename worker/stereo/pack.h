@@ -20,9 +20,12 @@ static inline int chroma_size(int luma)
     return (luma + 1) / 2;
 }
 
-bool pack_has_eye(enum layout layout, enum eye eye);
 bool pack_is_half(enum layout layout); /* eyes are made at full size elsewhere, then packed */
-/* The part of packed that shows this eye of a view of width x height; not for half layouts. */
+/* Neither half nor anaglyph: an eye is made where it stays. */
+bool pack_is_direct(enum layout layout);
+bool pack_has_eye(enum layout layout, enum eye eye);
+/* The part of packed that shows this eye of a view of width x height; only direct layouts. RGBD's
+ * depth is where the right eye would be. */
 struct image pack_eye(const struct image *packed, enum layout layout, enum eye eye, int width,
                       int height);
 /* A full-size eye into its half of the packed frame. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "worker/stereo/warp.h"
 
+#include "worker/stereo/anaglyph.h"
 #include "worker/stereo/fill.h"
 #include "worker/stereo/pack.h"
 #include "worker/stereo/parallax.h"
@@ -27,9 +28,10 @@ struct warp {
     int32_t *shift, *chroma_map;
     uint16_t *padded_base, *padded; /* one source row with ROW_PAD on both sides */
     struct gap *gaps;
-    struct eye_maps maps[2];   /* by enum eye */
-    struct image half_view[2]; /* full-size eyes, for half layouts */
-    uint8_t *half_memory[2];   /* owned; NULL for others */
+    struct eye_maps maps[2];    /* by enum eye */
+    struct image whole_view[2]; /* full-size eyes, for layouts that are not direct */
+    uint8_t *whole_memory[2];   /* owned; NULL for others */
+    struct anaglyph *anaglyph;  /* owned; NULL for others */
 };
 
 /* What one eye of this frame shows and where it goes. */
@@ -53,22 +55,22 @@ static bool is_synthetic(const struct warp *warp, enum eye eye)
     return s == SYNTHETIC_BOTH || s == (eye == EYE_LEFT ? SYNTHETIC_LEFT : SYNTHETIC_RIGHT);
 }
 
-static int half_view_new(struct warp *warp, enum eye eye)
+static int whole_view_new(struct warp *warp, enum eye eye)
 {
     const struct warp_opts *o = &warp->opts;
     size_t bytes = o->bit_depth == 8 ? 1 : 2, w = (size_t)o->width, h = (size_t)o->height;
     size_t cw = (size_t)chroma_size(o->width), ch = (size_t)chroma_size(o->height);
-    struct image *view = &warp->half_view[eye];
+    struct image *view = &warp->whole_view[eye];
 
-    warp->half_memory[eye] = malloc((w * h + 2 * cw * ch) * bytes);
-    if (!warp->half_memory[eye])
+    warp->whole_memory[eye] = malloc((w * h + 2 * cw * ch) * bytes);
+    if (!warp->whole_memory[eye])
         return -1;
     view->width = o->width;
     view->height = o->height;
     view->bit_depth = o->bit_depth;
     view->stride[0] = (ptrdiff_t)(w * bytes);
     view->stride[1] = view->stride[2] = (ptrdiff_t)(cw * bytes);
-    view->plane[0] = warp->half_memory[eye];
+    view->plane[0] = warp->whole_memory[eye];
     view->plane[1] = view->plane[0] + w * h * bytes;
     view->plane[2] = view->plane[1] + cw * ch * bytes;
     return 0;
@@ -105,6 +107,11 @@ static int edge_min_depth(struct parallax p)
     return depth < EDGE_MIN_DEPTH ? EDGE_MIN_DEPTH : depth > UINT16_MAX ? UINT16_MAX : (int)depth;
 }
 
+static bool shows_depth(enum layout layout)
+{
+    return layout == LAYOUT_DEPTH || layout == LAYOUT_RGBD;
+}
+
 int warp_new(struct warp **out, const struct warp_opts *opts, struct err *err)
 {
     AUTO(warp) struct warp *warp = calloc(1, sizeof(*warp));
@@ -114,14 +121,25 @@ int warp_new(struct warp **out, const struct warp_opts *opts, struct err *err)
     warp->opts = *opts;
     warp->ops = opts->ops ? opts->ops : stereo_ops_best();
     warp->parallax = parallax_from(opts);
-    warp->edge_min = opts->layout == LAYOUT_DEPTH ? EDGE_MIN_DEPTH : edge_min_depth(warp->parallax);
+    warp->edge_min = shows_depth(opts->layout) ? EDGE_MIN_DEPTH : edge_min_depth(warp->parallax);
     if (upscale_new(&warp->up, opts->width, opts->height, warp->ops, err) < 0)
         return -1;
     if (rows_new(warp) < 0)
         return err_set(err, ERR_NOMEM, "no memory to warp rows of %d", opts->width);
-    if (pack_is_half(opts->layout) &&
-        (half_view_new(warp, EYE_LEFT) < 0 || half_view_new(warp, EYE_RIGHT) < 0))
+    if (!pack_is_direct(opts->layout) &&
+        (whole_view_new(warp, EYE_LEFT) < 0 || whole_view_new(warp, EYE_RIGHT) < 0))
         return err_set(err, ERR_NOMEM, "no memory to warp %dx%d", opts->width, opts->height);
+    if (layout_is_anaglyph(opts->layout)) {
+        struct anaglyph_opts colours = { .layout = opts->layout,
+                                         .width = opts->width,
+                                         .height = opts->height,
+                                         .bit_depth = opts->bit_depth,
+                                         .color_space = opts->color_space,
+                                         .color_range = opts->color_range };
+
+        if (anaglyph_new(&warp->anaglyph, &colours, err) < 0)
+            return -1;
+    }
     *out = TAKE(warp);
     return 0;
 }
@@ -131,6 +149,7 @@ void warp_free(struct warp *warp)
     if (!warp)
         return;
     upscale_free(warp->up);
+    anaglyph_free(warp->anaglyph);
     free(warp->depth_row);
     free(warp->shift);
     free(warp->chroma_map);
@@ -138,8 +157,8 @@ void warp_free(struct warp *warp)
     free(warp->gaps);
     for (int i = 0; i < 4; i++)
         free(warp->maps[i >> 1].base[i & 1]);
-    free(warp->half_memory[EYE_LEFT]);
-    free(warp->half_memory[EYE_RIGHT]);
+    free(warp->whole_memory[EYE_LEFT]);
+    free(warp->whole_memory[EYE_RIGHT]);
     free(warp);
 }
 
@@ -219,8 +238,8 @@ static struct image eye_target(const struct warp *warp, const struct image *out,
 {
     const struct warp_opts *o = &warp->opts;
 
-    if (pack_is_half(o->layout))
-        return warp->half_view[eye];
+    if (!pack_is_direct(o->layout))
+        return warp->whole_view[eye];
     return pack_eye(out, o->layout, eye, o->width, o->height);
 }
 
@@ -239,13 +258,16 @@ static void warp_views(struct warp *warp, struct image *out, const struct image 
         made[eye] = shown[eye] && is_synthetic(warp, eye);
         if (made[eye])
             jobs[count++] = (struct eye_job){ eye, eye == EYE_LEFT ? 1 : -1, target };
-        else if (shown[eye] && eye == EYE_RIGHT && !pack_is_half(warp->opts.layout))
+        else if (shown[eye] && eye == EYE_RIGHT && pack_is_direct(warp->opts.layout))
             pack_copy(&target, in);
     }
     warp_eyes(warp, jobs, count, in, depth);
-    if (pack_is_half(warp->opts.layout)) {
+    if (warp->anaglyph) {
+        anaglyph_frame(warp->anaglyph, out, made[EYE_LEFT] ? &warp->whole_view[EYE_LEFT] : in,
+                       made[EYE_RIGHT] ? &warp->whole_view[EYE_RIGHT] : in);
+    } else if (pack_is_half(warp->opts.layout)) {
         for (int eye = EYE_LEFT; eye <= EYE_RIGHT; eye++)
-            pack_half(out, warp->opts.layout, eye, made[eye] ? &warp->half_view[eye] : in,
+            pack_half(out, warp->opts.layout, eye, made[eye] ? &warp->whole_view[eye] : in,
                       warp->ops);
     } else if (shown[EYE_LEFT] && !made[EYE_LEFT]) {
         struct image target = eye_target(warp, out, EYE_LEFT);
@@ -291,8 +313,17 @@ static void show_depth(struct warp *warp, struct image *out, const struct image 
 void warp_frame(struct warp *warp, struct image *out, const struct image *in,
                 const struct plane16 *depth)
 {
-    if (warp->opts.layout == LAYOUT_DEPTH)
+    const struct warp_opts *o = &warp->opts;
+
+    if (o->layout == LAYOUT_RGBD) {
+        struct image flat = pack_eye(out, o->layout, EYE_LEFT, o->width, o->height);
+        struct image beside = pack_eye(out, o->layout, EYE_RIGHT, o->width, o->height);
+
+        show_depth(warp, &beside, in, depth);
+        pack_copy(&flat, in); /* chroma that both share is the picture's */
+    } else if (o->layout == LAYOUT_DEPTH) {
         show_depth(warp, out, in, depth);
-    else
+    } else {
         warp_views(warp, out, in, depth);
+    }
 }

@@ -19,6 +19,7 @@ struct stereo_ops; /* ops.h: the table of functions; CPU now, faster entries lat
 
 struct warp_opts {
     int width, height, bit_depth; /* of the view */
+    int color_space, color_range; /* H.273, as libav has them; anaglyphs are mixed by them */
     enum layout layout;
     enum synthetic_view synthetic;
     double divergence, convergence; /* turned to fixed point once, here */
@@ -30,7 +31,8 @@ int warp_new(struct warp **out, const struct warp_opts *opts, struct err *err);
 void warp_free(struct warp *warp);
 AUTO_DEFINE(warp, struct warp *, warp_free)
 /* in: the view; depth: any size up to the view's, scaled up here with edges snapped to it;
- * out: layout_packed_size(). Cannot fail. LAYOUT_DEPTH writes depth as luma. */
+ * out: layout_packed_size(); of anaglyphs it may have full_chroma. Cannot fail. LAYOUT_DEPTH
+ * writes depth as luma, LAYOUT_RGBD also the view beside it. */
 void warp_frame(struct warp *warp, struct image *out, const struct image *in,
                 const struct plane16 *depth);
 #endif

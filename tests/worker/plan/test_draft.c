@@ -179,9 +179,47 @@ static void depths_turns_and_colours(void **state)
     (void)snprintf(spec->pix_fmt, sizeof(spec->pix_fmt), "yuv420p");
     asked = draft(film, spec);
     CHECK_INT("asked", asked->video.bit_depth, 8);
-    (void)snprintf(spec->pix_fmt, sizeof(spec->pix_fmt), "yuv444p");
+    (void)snprintf(spec->pix_fmt, sizeof(spec->pix_fmt), "yuv422p");
     assert_int_equal(plan_draft(&refused, film, spec, &err), -1);
     assert_int_equal(err.code, ERR_CONFIG);
+}
+
+static void what_is_said_of_the_3d(void **state)
+{
+    static const struct {
+        enum layout layout;
+        double divergence, convergence;
+        const char *codec, *pix_fmt, *want; /* want NULL: nothing */
+    } rows[] = {
+        { LAYOUT_FULL_SBS, 2, .5, "libx264", "", NULL },
+        { LAYOUT_FULL_SBS, 3, 2. / 3, "libx264", "", NULL },
+        { LAYOUT_FULL_SBS, 3, .5, "libx264", "", "1.5 % of the width before the screen and 1.5 %" },
+        { LAYOUT_LEFT, 3, 1, "libx264", "", "0.0 % of the width before the screen and 3.0 %" },
+        { LAYOUT_DEPTH, 9, .5, "libx264", "", NULL },
+        { LAYOUT_RGBD, 9, .5, "libx264", "", NULL },
+        { LAYOUT_ANAGLYPH_DUBOIS, 2, .5, "libx264", "", NULL },
+        { LAYOUT_ANAGLYPH_DUBOIS, 2, .5, "mpeg4", "", "mpeg4 is given no 4:4:4" },
+        { LAYOUT_ANAGLYPH_GRAY, 2, .5, "mpeg4", "yuv420p", NULL },
+        { LAYOUT_FULL_SBS, 2, .5, "mpeg4", "", NULL },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        AUTO(job_spec) struct job_spec *spec = film_spec("film", 0, DEPTH_CLASSICAL);
+        struct plan plan = { .segment_count = 0 };
+        char text[400] = "";
+
+        spec->layout = rows[i].layout;
+        spec->divergence = rows[i].divergence;
+        spec->convergence = rows[i].convergence;
+        (void)snprintf(spec->pix_fmt, sizeof(spec->pix_fmt), "%s", rows[i].pix_fmt);
+        (void)snprintf(plan.codec, sizeof(plan.codec), "%s", rows[i].codec);
+        plan_warning_stereo(text, sizeof(text), &plan, spec);
+        if (rows[i].want)
+            CHECK_HAS("said", text, rows[i].want);
+        else
+            CHECK_STR("said", text, "");
+    }
 }
 
 /* 4 s at 25 a second, a keyframe every 12 frames. */
@@ -499,6 +537,7 @@ int main(void)
         cmocka_unit_test(segments_go_by_length_and_workers),
         cmocka_unit_test(seeks_are_in_the_films_times),
         cmocka_unit_test(depths_turns_and_colours),
+        cmocka_unit_test(what_is_said_of_the_3d),
         cmocka_unit_test(a_part_of_a_film),
         cmocka_unit_test(keyframes_that_do_not_stay_are_sought),
         cmocka_unit_test(parts_that_hold_nothing_are_refused),

@@ -370,7 +370,7 @@ static void eight_and_ten_bits_agree(void **state)
         for (int y = 0; y < picture_height(view, plane); y++)
             for (int x = 0; x < picture_width(view, plane); x++)
                 picture_set(wide, plane, x, y, picture_get(view, plane, x, y) * 4);
-    for (int layout = LAYOUT_FULL_SBS; layout <= LAYOUT_DEPTH; layout++) {
+    for (int layout = LAYOUT_FULL_SBS; layout < LAYOUT_COUNT; layout++) {
         struct shot s = { 160, 90, 8, layout, SYNTHETIC_BOTH, 5, .5 };
         struct image *a, *b;
 
