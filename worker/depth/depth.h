@@ -33,6 +33,8 @@ struct depth { /* first member of an implementation */
     const struct depth_ops *ops;
     int width, height;   /* of the depth planes */
     uint32_t look_ahead; /* frames that push must be ahead of pop, at most 24 */
+    uint16_t screen;     /* of the screen plane, where a provider puts letterbox bars and burnt-in
+                          * subtitles; who knows the convergence sets it before the first pop */
 };
 void depth_free(struct depth *depth);
 AUTO_DEFINE(depth, struct depth *, depth_free)

@@ -3,16 +3,16 @@
 
 #include "worker/depth/depth.h"
 
-int low_new(struct low **out, int width, int height, struct err *err)
+static int low_sized(struct low **out, int width, int height, int factor, struct err *err)
 {
     AUTO(low) struct low *low = calloc(1, sizeof(*low));
     size_t cells;
 
     if (!low)
         return err_set(err, ERR_NOMEM, "no memory for depth");
-    low->factor = (width + DEPTH_MAX_WIDTH - 1) / DEPTH_MAX_WIDTH;
-    low->width = (width + low->factor - 1) / low->factor;
-    low->height = (height + low->factor - 1) / low->factor;
+    low->factor = factor;
+    low->width = width;
+    low->height = height;
     cells = (size_t)low->width * (size_t)low->height;
     low->luma = calloc(cells, sizeof(*low->luma));
     low->cb = calloc(cells, sizeof(*low->cb));
@@ -21,6 +21,19 @@ int low_new(struct low **out, int width, int height, struct err *err)
         return err_set(err, ERR_NOMEM, "no memory for depth of %dx%d", width, height);
     *out = TAKE(low);
     return 0;
+}
+
+int low_new(struct low **out, int width, int height, struct err *err)
+{
+    int factor = (width + DEPTH_MAX_WIDTH - 1) / DEPTH_MAX_WIDTH;
+
+    return low_sized(out, (width + factor - 1) / factor, (height + factor - 1) / factor, factor,
+                     err);
+}
+
+int low_half_new(struct low **out, const struct low *low, struct err *err)
+{
+    return low_sized(out, (low->width + 1) / 2, (low->height + 1) / 2, 2 * low->factor, err);
 }
 
 void low_free(struct low *low)
@@ -96,4 +109,45 @@ void low_load(struct low *low, const struct image *frame)
     load_plane(low, low->luma, frame, 0);
     load_plane(low, low->cb, frame, 1);
     load_plane(low, low->cr, frame, 2);
+}
+
+struct quad { /* where the four samples of a cell of half are; the border repeats */
+    int a, b, c, d;
+};
+
+static struct quad quad_at(const struct low *in, int x, int y)
+{
+    int right = 2 * x + 1 < in->width ? 1 : 0, down = 2 * y + 1 < in->height ? in->width : 0;
+    int a = 2 * y * in->width + 2 * x;
+
+    return (struct quad){ a, a + right, a + down, a + down + right };
+}
+
+static int mean4(const uint16_t *px, struct quad q)
+{
+    return (px[q.a] + px[q.b] + px[q.c] + px[q.d] + 2) >> 2;
+}
+
+void low_halve(struct low *out, const struct low *in)
+{
+    for (int y = 0, i = 0; y < out->height; y++)
+        for (int x = 0; x < out->width; x++, i++) {
+            struct quad q = quad_at(in, x, y);
+
+            out->luma[i] = (uint16_t)mean4(in->luma, q);
+            out->cb[i] = (uint16_t)mean4(in->cb, q);
+            out->cr[i] = (uint16_t)mean4(in->cr, q);
+        }
+}
+
+void low_fine(uint16_t *out, const struct low *half, const struct low *low)
+{
+    for (int y = 0, i = 0; y < half->height; y++)
+        for (int x = 0; x < half->width; x++, i++) {
+            struct quad q = quad_at(low, x, y);
+            int mean = mean4(low->luma, q);
+
+            out[i] = (uint16_t)(abs(low->luma[q.a] - mean) + abs(low->luma[q.b] - mean) +
+                                abs(low->luma[q.c] - mean) + abs(low->luma[q.d] - mean));
+        }
 }

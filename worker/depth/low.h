@@ -24,4 +24,10 @@ int low_new(struct low **out, int width, int height, struct err *err);
 void low_free(struct low *low);
 AUTO_DEFINE(low, struct low *, low_free)
 void low_load(struct low *low, const struct image *frame);
+/* At half the size, rounded up: what cues are computed on. factor counts luma samples here too. */
+int low_half_new(struct low **out, const struct low *low, struct err *err);
+void low_halve(struct low *out, const struct low *in);
+/* out: a cell of half gets the mean difference of its four samples of luma from their mean, times
+ * 4: detail that only the larger size shows. */
+void low_fine(uint16_t *out, const struct low *half, const struct low *low);
 #endif

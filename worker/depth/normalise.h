@@ -8,7 +8,7 @@
 
 #include <stdint.h>
 
-#define NORMALISE_REACH 10 /* frames on each side, used twice */
+#define NORMALISE_REACH 7 /* frames on each side, used twice */
 
 struct depth_range {
     int low, high;

@@ -59,6 +59,33 @@ void smooth_box(uint16_t *plane, int width, int height, int radius, uint32_t *su
     }
 }
 
+void smooth_sums(int32_t *plane, int width, int height, int radius, int32_t *scratch)
+{
+    for (int y = 0; y < height; y++) {
+        const int32_t *in = plane + y * width;
+        int32_t sum = 0;
+
+        for (int k = -radius; k <= radius; k++)
+            sum += in[clamp(k, 0, width - 1)];
+        for (int x = 0; x < width; x++) {
+            scratch[y * width + x] = sum;
+            sum += in[clamp(x + radius + 1, 0, width - 1)] - in[clamp(x - radius, 0, width - 1)];
+        }
+    }
+    memset(plane, 0, (size_t)width * sizeof(*plane));
+    for (int k = -radius; k <= radius; k++)
+        for (int x = 0; x < width; x++)
+            plane[x] += scratch[clamp(k, 0, height - 1) * width + x];
+    for (int y = 1; y < height; y++) {
+        const int32_t *enters = scratch + clamp(y + radius, 0, height - 1) * width;
+        const int32_t *leaves = scratch + clamp(y - 1 - radius, 0, height - 1) * width;
+        const int32_t *before = plane + (y - 1) * width;
+
+        for (int x = 0; x < width; x++)
+            plane[y * width + x] = before[x] + enters[x] - leaves[x];
+    }
+}
+
 void smooth_frames(uint16_t *out, const uint16_t *const *planes, int count, int n)
 {
     uint64_t inverse = inverse_of((uint32_t)count);

@@ -11,6 +11,8 @@
  * scratch width * height. */
 void smooth_box(uint16_t *plane, int width, int height, int radius, uint32_t *sums,
                 uint16_t *scratch);
+/* Sums over the same box, in place; |sums| stay below 2^31. scratch: width * height. */
+void smooth_sums(int32_t *plane, int width, int height, int radius, int32_t *scratch);
 /* out = mean of count >= 1 planes of n samples. */
 void smooth_frames(uint16_t *out, const uint16_t *const *planes, int count, int n);
 #endif
