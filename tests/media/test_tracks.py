@@ -234,7 +234,7 @@ def dispositions(stream, kept):
 
 class Tracks(base.Case):
     def convert(self, name, ext, *args, segments=1):
-        out = self.folder / (name.replace(".", "-") + ext)
+        out = self.folder / (name.replace(".", "-") + "".join(args) + ext)
         done = base.convert(source(name), out, "--preset", "ultrafast", *args, segments=segments)
         self.succeeded(done, out)
         return out, done.stdout
@@ -384,6 +384,33 @@ class SyncTest(Tracks):
                           ("edited.mp4", ".mov"), ("late.ts", ".mp4"), ("late.ts", ".mkv"),
                           ("pcm.mov", ".mov")):
             self.row(name, ext)
+
+
+class MarksTest(Tracks):
+    """Every container says that it is 3D, by its own word and in the video itself."""
+
+    def row(self, ext, layout):
+        with self.subTest(container=ext, layout=layout):
+            out, _ = self.convert("whole.mp4", ext, "--layout", layout)
+            media = check.Media(out)
+            marks = [d["type"] for d in media.video.get("side_data_list", [])
+                     if d["side_data_type"] == "Stereo 3D"]
+            want = check.MARKS.get(layout)
+            self.assertEqual(marks, [want] if want else [])
+            self.assertEqual(check.mark_of_video(media), want)
+            self.assertEqual(list(check.check_picture(check.Media(source("whole.mp4")), media,
+                                                      layout)), [])
+            self.assertEqual(check.decoder_words(media), (0, []))
+            self.assertEqual(len(heard(out)), 1)
+
+    def test_short(self):
+        self.row(".mov", "half-tb")
+
+    @unittest.skipIf(SHORT, "long")
+    def test_all(self):
+        for ext, layout in ((".mov", "full-sbs"), (".mov", "left"), (".mp4", "full-tb"),
+                            (".mkv", "half-sbs")):
+            self.row(ext, layout)
 
 
 class CutTest(Tracks):

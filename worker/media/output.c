@@ -90,6 +90,7 @@ int media_output_open(struct media_output **out, struct store_writer *writer,
     AUTO(media_output) struct media_output *output = xcalloc(1, sizeof(*output));
 
     output->plan = opts->plan;
+    output->writer = writer;
     output->source = source;
     output->in = media_source_context(source);
     output->layout = opts->layout;
@@ -144,6 +145,19 @@ int media_output_video(struct media_output *output, struct media_packet *packet,
     return 0;
 }
 
+static int mark_mov(struct media_output *output, struct err *err)
+{
+    enum layout layout = output->layout;
+    bool across = layout == LAYOUT_FULL_SBS || layout == LAYOUT_HALF_SBS;
+    bool down = layout == LAYOUT_FULL_TB || layout == LAYOUT_HALF_TB;
+
+    if (!output->mov || output->moov_bytes == 0 || !(across || down))
+        return 0;
+    if (output_st3d_add(output->writer, down, err) < 0)
+        return err_wrap(err, "marking the output as 3D");
+    return 0;
+}
+
 int media_output_finish(struct media_output *output, struct err *err)
 {
     int rc;
@@ -157,7 +171,9 @@ int media_output_finish(struct media_output *output, struct err *err)
         return err_wrap(err, "writing the output");
     if (rc >= 0 && output->ctx->pb->error < 0)
         rc = output->ctx->pb->error;
-    return rc < 0 ? output_io_fail(output->io, err, ERR_INTERNAL, rc, "the output's end") : 0;
+    if (rc < 0)
+        return output_io_fail(output->io, err, ERR_INTERNAL, rc, "the output's end");
+    return mark_mov(output, err);
 }
 
 bool media_output_outgrown(const struct media_output *output)

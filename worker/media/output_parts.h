@@ -40,6 +40,7 @@ struct output_track {       /* one of plan->copies, in that order */
 struct media_output {
     AVFormatContext *ctx;        /* owned */
     struct output_io *io;        /* owned; outlives ctx */
+    struct store_writer *writer; /* borrowed; the I/O's until that is finished */
     const struct plan *plan;     /* borrowed */
     struct media_source *source; /* borrowed */
     AVFormatContext *in;         /* borrowed from source */
@@ -84,6 +85,9 @@ void output_cut_trim(const struct media_output *output, AVRational tb, int64_t *
                      int64_t *duration);
 bool output_cut_is_over(const struct media_output *output, const AVPacket *packet);
 bool output_cut_takes_chapter(const struct media_output *output, const AVChapter *chapter);
+
+/* output_st3d.c: the 3D mark of a finished MOV, left eye first. */
+int output_st3d_add(struct store_writer *writer, bool top_bottom, struct err *err);
 
 /* output_times.c: where the film starts on the output's clock. */
 void output_times_note(struct media_output_times *times, int64_t pts, int64_t duration);
