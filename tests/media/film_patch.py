@@ -4,6 +4,7 @@
 A patch is a function of (path, *arguments); films.py names them in its recipes.
 """
 import struct
+import subprocess
 
 HOLDERS = {b"moov", b"trak", b"mdia", b"minf", b"stbl", b"stsd", b"edts"}
 ENTRIES = {b"hvc1", b"hev1", b"avc1", b"dvh1"}
@@ -59,6 +60,10 @@ def again(path, times):
     path.write_bytes(path.read_bytes() * times)
 
 
-def behind(path, packets):
-    """Without its first packets of 188 bytes: it begins in the middle of something."""
-    path.write_bytes(path.read_bytes()[188 * packets:])
+def resized(path, width, height):
+    """Behind itself once more, in another size: what a broadcast does between two programmes."""
+    made = subprocess.run(["ffmpeg", "-nostdin", "-v", "error", "-i", str(path), "-vf",
+                           f"scale={width}:{height}", "-c:v", "libx264", "-preset", "veryfast",
+                           "-crf", "16", "-g", "15", "-f", "mpegts", "-"], stdout=subprocess.PIPE,
+                          check=True)
+    path.write_bytes(path.read_bytes() + made.stdout)

@@ -257,6 +257,8 @@ RECIPES |= {
                     after=["-c", "copy", "-output_ts_offset", "95441.7"]),
     "jump-ts": tiny(".ts", X264_G15, "the clock jumps back twice", patch=("again", 3),
                     numbers=tuple(range(TINY)) * 3, retimed=True),
+    "resized-ts": tiny(".ts", X264_G15, "another picture size from its middle on",
+                       patch=("resized", 240, 180), numbers=tuple(range(TINY)) * 2, retimed=True),
     "pulldown": tiny(".mkv", [*X264_G15, "-c:a", "aac"], "23.976 frames a second", SINE,
                      rate="24000:1001"),
     "fast": tiny(".mp4", X264_G15, "120 frames a second", rate="120:1"),

@@ -60,6 +60,17 @@ static int check_stop(const struct job *job, struct err *err)
     return *job->should_stop ? err_set(err, ERR_INTERRUPTED, "told to stop") : 0;
 }
 
+static void tell_scaled(const struct pipeline *p)
+{
+    const struct plan_video *video = &p->plan->video;
+    struct media_seen seen;
+
+    media_decoder_seen(p->decoder, &seen);
+    if (seen.scaled > 0)
+        log_warn("segment %u: %lld pictures were of another size; they were scaled to %dx%d",
+                 p->job->id.index, (long long)seen.scaled, video->width, video->height);
+}
+
 static int run(struct pipeline *p, struct record *record, int64_t begin_us, struct err *err)
 {
     const struct job *job = p->job;
@@ -77,6 +88,7 @@ static int run(struct pipeline *p, struct record *record, int64_t begin_us, stru
         return -1;
     if (pipeline_run(p, err) < 0 || check_stop(job, err) < 0)
         return -1;
+    tell_scaled(p);
     report_step(job->report, "commit");
     fill_record(p, record);
     record->wall_ms = (clock_mono_us() - begin_us) / 1000;
