@@ -76,7 +76,8 @@ int remote_slots_open(struct remote_slots **out, int memfd, const struct remote_
     void *base;
 
     if (ftruncate(memfd, (off_t)size) < 0 || fcntl(memfd, F_ADD_SEALS, SEALS) < 0)
-        return err_errno(err, ERR_INPUT, errno, "memory for pictures");
+        return err_errno(err, errno == EPERM ? ERR_INPUT : ERR_INTERNAL, errno, /* sealed by it */
+                         "memory for pictures");
     if (fstat(memfd, &stat) < 0 || (uint64_t)stat.st_size != size)
         return err_set(err, ERR_INPUT, "memory for pictures: another changed its size");
     base = mmap(NULL, size, PROT_READ, MAP_SHARED, memfd, 0);

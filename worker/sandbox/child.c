@@ -253,8 +253,8 @@ static int explain_end(struct child *child, struct err *err)
     int signal;
 
     reap(child, END_MS);
-    if (child->killed)
-        return err_set(err, ERR_INPUT, "its decoder closed its mouth and went on");
+    if (child->killed) /* a film may have made it do so, but so may a socket without memory */
+        return err_set(err, ERR_INTERNAL, "its decoder closed its mouth and went on");
     if (!WIFSIGNALED(child->status))
         return err_set(err, ERR_INTERNAL, "its decoder ended by itself, with exit code %d",
                        WEXITSTATUS(child->status));

@@ -184,7 +184,7 @@ static void its_end_is_explained(void **state)
         { "term", ERR_INTERRUPTED, "(SIGTERM)" },
         { "exit", ERR_INTERNAL, "exit code 3" },
         { "huge", ERR_INPUT, "a message of 4294967295 bytes" },
-        { "mute", ERR_INPUT, "closed its mouth" },
+        { "mute", ERR_INTERNAL, "closed its mouth" },
         { "spin", ERR_INPUT, "decoding hangs" },
         { "sleep", ERR_INPUT, "decoding hangs" },
     };
