@@ -469,6 +469,26 @@ static void boxes_of(const char *data, size_t len, size_t want, const char *name
     for (size_t i = 0; i < count; i++)
         assert_true(holes[i].start < holes[i].end && holes[i].end <= len);
 }
+static void media_without_an_index_is_refused(void **state)
+{
+    static const char cut_off[] = "\0\0\0\x0cmdatDATA";
+    char path[] = "/tmp/boxes-XXXXXX";
+    int fd = mkstemp(path);
+    AUTO(store_reader) struct store_reader *reader = NULL;
+    struct media_span *holes;
+    size_t count;
+    struct err err;
+
+    (void)state;
+    assert_int_equal(write(fd, cut_off, sizeof(cut_off) - 1), sizeof(cut_off) - 1);
+    (void)close(fd);
+    CHECK_OK(store_reader_open_uri(&reader, STORE_SOURCE, path, "film", &err), err);
+    (void)unlink(path);
+    assert_int_equal(media_boxes_holes(&holes, &count, reader, &err), -1);
+    assert_int_equal(err.code, ERR_INPUT);
+    CHECK_HAS("message", err.msg, "without its index (moov)");
+}
+
 #define BOXES(text, want, name) boxes_of(text, sizeof(text) - 1, want, name)
 
 static void media_boxes_are_found(void **state)
@@ -517,9 +537,6 @@ static void media_boxes_are_found(void **state)
           "\0\0\0\x0c"
           "mdatDATA",
           0, "fragmented");
-    BOXES("\0\0\0\x0c"
-          "mdatDATA",
-          0, "no moov");
     BOXES("\0\0\0\x08"
           "moov"
           "\0\0\0\x03"
@@ -548,6 +565,7 @@ int main(void)
         cmocka_unit_test(broken_sequence_headers_do_no_harm),
         cmocka_unit_test(a_clock_that_jumps_goes_on),
         cmocka_unit_test(media_boxes_are_found),
+        cmocka_unit_test(media_without_an_index_is_refused),
     };
 
     media_quiet();
