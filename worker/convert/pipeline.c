@@ -145,7 +145,10 @@ static int open_depth(struct pipeline *p, struct err *err)
 
     switch (p->job->spec->depth) {
     case DEPTH_CLASSICAL:
-        return depth_classical_new(&p->depth, video->width, video->height, video->bit_depth, err);
+        if (depth_classical_new(&p->depth, video->width, video->height, video->bit_depth, err) < 0)
+            return -1;
+        p->depth->screen = (uint16_t)(p->job->spec->convergence * 65535 + .5);
+        return 0;
     case DEPTH_VIDEO:
         if (depth_video_new(&p->depth_film, p->job->spec->depth_uri, p->plan, p->segment, err) < 0)
             return -1;

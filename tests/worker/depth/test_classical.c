@@ -48,6 +48,17 @@ static void paint_sky(int yuv[3], int x, int y)
     set(yuv, y < 60 ? 200 : 90, y < 60 ? 165 : 128, y < 60 ? 110 : 128);
 }
 
+static void paint_framed(int yuv[3], int x, int y)
+{
+    bool letter = y >= 104 && y < 116 && x >= 60 && x < 196;
+
+    set(yuv,
+        y < 16 || y >= HEIGHT - 16 ? 16
+        : letter                   ? (x % 4 < 2 ? 235 : 20)
+                                   : 90 + x % 9 * 4,
+        128, 128);
+}
+
 static struct image *painted(const struct painter *painter)
 {
     struct film film;
@@ -66,8 +77,8 @@ static struct image *painted(const struct painter *painter)
     return frame;
 }
 
-/* The depth of a still film of this picture. Caller frees. */
-static uint16_t *depth_of(const struct painter *painter)
+/* The depth of a still film of this picture, for a screen plane of this depth. Caller frees. */
+static uint16_t *depth_on_screen(const struct painter *painter, int screen)
 {
     AUTO(depth) struct depth *depth = NULL;
     struct image *frame = painted(painter);
@@ -78,12 +89,19 @@ static uint16_t *depth_of(const struct painter *painter)
 
     CHECK_OK(depth_classical_new(&depth, WIDTH, HEIGHT, 8, &err), err);
     CHECK_INT("width", depth->width, WIDTH);
+    CHECK_INT("the middle unless it is set", depth->screen, 32768);
+    depth->screen = (uint16_t)screen;
     for (int t = 0; t < FRAMES; t++)
         CHECK_OK(depth->ops->push(depth, frame, &err) || depth->ops->pop(depth, &out, &ready, &err),
                  err);
     assert_true(ready);
     film_frame_free(frame);
     return px;
+}
+
+static uint16_t *depth_of(const struct painter *painter)
+{
+    return depth_on_screen(painter, 32768);
 }
 
 static int mean(const uint16_t *px, int x0, int y0, int size)
@@ -139,6 +157,23 @@ static void the_sky_is_far(void **state)
     free(sky);
 }
 
+static void bars_and_subtitles_lie_on_the_screen(void **state)
+{
+    uint16_t *px = depth_on_screen(&(struct painter){ paint_framed }, 40000);
+
+    (void)state;
+    for (int x = 0; x < WIDTH; x++) {
+        CHECK_INT("upper bar", px[5 * WIDTH + x], 40000);
+        CHECK_INT("lower bar", px[(HEIGHT - 3) * WIDTH + x], 40000);
+    }
+    for (int y = 104; y < 116; y++)
+        for (int x = 64; x < 192; x++)
+            CHECK_INT("letters", px[y * WIDTH + x], 40000);
+    assert_true(mean(px, 20, 104, 10) > 41000);
+    assert_true(mean(px, 120, 20, 10) < 20000);
+    free(px);
+}
+
 static void eight_and_ten_bits_give_the_same_depth(void **state)
 {
     struct film film;
@@ -192,6 +227,7 @@ int main(void)
         cmocka_unit_test(the_ground_is_near_and_strength_is_capped),
         cmocka_unit_test(objects_stand_out),
         cmocka_unit_test(the_sky_is_far),
+        cmocka_unit_test(bars_and_subtitles_lie_on_the_screen),
         cmocka_unit_test(eight_and_ten_bits_give_the_same_depth),
         cmocka_unit_test(odd_sizes_and_short_films_work),
         cmocka_unit_test(a_frame_of_another_size_is_refused),
