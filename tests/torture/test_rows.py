@@ -3,6 +3,8 @@
 """Bad days that are more than one call (torture.py has those): a store that is down, slow or lies, a disk that is full
 or read-only, a clock that jumps, a worker that stands still, no memory left. After each the film is the one of an
 undisturbed run, at once or when the same command is given again.
+
+    test_rows.py [--whole] [-k PATTERN]
 """
 import os
 import pathlib
@@ -17,6 +19,9 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "media")]
 import films  # noqa: E402
 import torture  # noqa: E402
+
+
+LONG = unittest.skipUnless("--whole" in sys.argv, "long: --whole")
 
 
 class Case(unittest.TestCase):
@@ -112,6 +117,7 @@ class StoreTest(Case):
         self.assertEqual(self.output(), want)
         self.assertGreater(len(ends), 1, "nothing was wrong")
 
+    @LONG
     def test_a_slow_store(self):
         began = time.monotonic()
         self.costs_nothing(["GET slow 2", "PUT slow 2", "HEAD slow 2"] * 2)
@@ -265,6 +271,7 @@ class TimeTest(Case):
         self.assertEqual(torture.digest(out.read_bytes()), self.world.whole)
         self.assertFalse(pathlib.Path(f"/proc/{pid}").exists(), "it was left standing")
 
+    @LONG
     def test_all_stands_still_for_a_while(self):
         """As a machine that sleeps for longer than stallSeconds."""
         out = self.top / "film.mp4"
@@ -281,4 +288,6 @@ class TimeTest(Case):
 
 
 if __name__ == "__main__":
+    if "--whole" in sys.argv:
+        sys.argv.remove("--whole")
     unittest.main(verbosity=2)

@@ -111,6 +111,15 @@ static bool fails(enum kind kind)
     return true;
 }
 
+/* As fails, for what is never cut short or, but for slow devices, interrupted. */
+static bool fails_whole(enum kind kind)
+{
+    if (!hit(kind) || number == SHORT || number == EINTR)
+        return false;
+    errno = number;
+    return true;
+}
+
 /* As fails; a short one goes on with less. */
 static bool fails_or_short(enum kind kind, size_t *len)
 {
@@ -425,13 +434,13 @@ ssize_t pwrite64(int fd, const void *data, size_t len, off64_t offset)
 int ftruncate(int fd, off_t len)
 {
     REAL(ftruncate);
-    return fails(WRITE) ? -1 : real(fd, len);
+    return fails_whole(WRITE) ? -1 : real(fd, len);
 }
 
 int fallocate(int fd, int mode, off_t offset, off_t len)
 {
     REAL(fallocate);
-    return fails(WRITE) ? -1 : real(fd, mode, offset, len);
+    return fails_whole(WRITE) ? -1 : real(fd, mode, offset, len);
 }
 
 int fsync(int fd)
@@ -538,13 +547,13 @@ ssize_t recvfrom(int fd, void *data, size_t len, int flags, struct sockaddr *fro
 ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
 {
     REAL(sendmsg);
-    return fails(NET) ? -1 : real(fd, message, flags);
+    return fails_whole(NET) ? -1 : real(fd, message, flags);
 }
 
 ssize_t recvmsg(int fd, struct msghdr *message, int flags)
 {
     REAL(recvmsg);
-    return fails(NET) ? -1 : real(fd, message, flags);
+    return fails_whole(NET) ? -1 : real(fd, message, flags);
 }
 
 /* The rest ----------------------------------------------------------------------------------------
