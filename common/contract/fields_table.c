@@ -284,6 +284,44 @@ const struct field fields[] = {
       .immutable = true,
       .doc = "Which views are made: both, each with half of the parallax, or one beside the "
              "untouched film." },
+    { .path = "spec.stereo.ipdOffset",
+      .type = FIELD_NUMBER,
+      .def = "0",
+      .min = -10,
+      .max = 10,
+      .flag = "ipd-offset",
+      .metavar = "PERCENT",
+      .immutable = true,
+      .doc = "Moves the whole scene, in percent of a view's width: above 0 nearer, below 0 farther "
+             "away. For headsets whose lenses do not fit the eyes' distance." },
+    { .path = "spec.stereo.foregroundScale",
+      .type = FIELD_NUMBER,
+      .def = "0",
+      .min = -3,
+      .max = 3,
+      .flag = "foreground-scale",
+      .metavar = "LEVEL",
+      .immutable = true,
+      .doc = "Gives more of the depth to what is near, -3 to 3: above 0 near things stand farther "
+             "apart and the distance becomes flat, below 0 the other way round. Not for the "
+             "layouts that show depth." },
+    { .path = "spec.stereo.edgeDilation",
+      .type = FIELD_INT,
+      .def = "0",
+      .max = 8,
+      .flag = "edge-dilation",
+      .metavar = "SAMPLES",
+      .immutable = true,
+      .doc =
+          "Lets near things grow, in samples of the depth: 1 or 2 take a rim of foreground along "
+          "where a depth film is blurred. Edges are snapped to the picture anyway." },
+    { .path = "spec.stereo.preserveScreenBorder",
+      .type = FIELD_BOOL,
+      .def = "false",
+      .flag = "preserve-screen-border",
+      .immutable = true,
+      .doc = "Let the sides lie on the screen, the depth falling off towards the left and right "
+             "borders, so that nothing before the screen is cut off by its frame." },
 
     { .path = "spec.depth",
       .type = FIELD_OBJECT,

@@ -95,6 +95,10 @@ static void get_film(struct reader *reader, struct job_spec *spec)
     spec->layout = (enum layout)get_enum(reader, "spec.stereo.layout");
     spec->divergence = get_number(reader, "spec.stereo.divergence", 0);
     spec->convergence = get_number(reader, "spec.stereo.convergence", 0);
+    spec->ipd_offset = get_number(reader, "spec.stereo.ipdOffset", 0);
+    spec->foreground_scale = get_number(reader, "spec.stereo.foregroundScale", 0);
+    spec->edge_dilation = (int)get_number(reader, "spec.stereo.edgeDilation", 0);
+    spec->preserve_border = get_bool(reader, "spec.stereo.preserveScreenBorder");
     spec->synthetic_view = (enum synthetic_view)get_enum(reader, "spec.stereo.syntheticView");
     spec->depth = (enum depth_kind)get_enum(reader, "spec.depth.provider");
     if (spec->depth == DEPTH_VIDEO)

@@ -45,8 +45,12 @@ struct job_spec {
     double from_s, to_s; /* of the film, from its first frame; to_s 0 = to its end */
 
     enum layout layout;
-    double divergence;  /* % of one view's width, 0..10 */
-    double convergence; /* the depth that stays on the screen, 0..1 */
+    double divergence;       /* % of one view's width, 0..10 */
+    double convergence;      /* the depth that stays on the screen, 0..1 */
+    double ipd_offset;       /* % of one view's width, -10..10; above 0 nearer */
+    double foreground_scale; /* -3..3 */
+    int edge_dilation;       /* samples of depth, 0..8 */
+    bool preserve_border;
     enum synthetic_view synthetic_view;
 
     enum depth_kind depth;

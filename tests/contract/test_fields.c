@@ -294,14 +294,16 @@ static void defaults_come_to_be(void **state)
     json_path_set(job, "spec.stereo.divergence", cJSON_CreateNumber(3));
     fields_default(job);
     once = json_print(cJSON_GetObjectItem(job, "spec"));
-    CHECK_STR("spec", once,
-              "{\"source\":{\"uri\":\"/in/film.mp4\"},"
-              "\"output\":{\"uri\":\"/out/film3d.mp4\",\"overwrite\":false},"
-              "\"stereo\":{\"divergence\":3,\"layout\":\"FullSBS\",\"convergence\":0.5,"
-              "\"syntheticView\":\"Both\"},\"depth\":{\"provider\":\"Classical\"},"
-              "\"encode\":{\"codec\":\"auto\"},\"segment\":{\"mode\":\"Index\"},"
-              "\"backoffLimitPerIndex\":3,\"stallSeconds\":120,\"suspend\":false,"
-              "\"cancel\":false,\"podRetention\":3}");
+    CHECK_STR(
+        "spec", once,
+        "{\"source\":{\"uri\":\"/in/film.mp4\"},"
+        "\"output\":{\"uri\":\"/out/film3d.mp4\",\"overwrite\":false},"
+        "\"stereo\":{\"divergence\":3,\"layout\":\"FullSBS\",\"convergence\":0.5,"
+        "\"syntheticView\":\"Both\",\"ipdOffset\":0,\"foregroundScale\":0,"
+        "\"edgeDilation\":0,\"preserveScreenBorder\":false},\"depth\":{\"provider\":\"Classical\"},"
+        "\"encode\":{\"codec\":\"auto\"},\"segment\":{\"mode\":\"Index\"},"
+        "\"backoffLimitPerIndex\":3,\"stallSeconds\":120,\"suspend\":false,"
+        "\"cancel\":false,\"podRetention\":3}");
     fields_default(job);
     twice = json_print(cJSON_GetObjectItem(job, "spec"));
     CHECK_STR("twice", twice, once);

@@ -191,6 +191,10 @@ static int open_parts(struct pipeline *p, struct err *err)
         .synthetic = spec->synthetic_view,
         .divergence = spec->divergence,
         .convergence = spec->convergence,
+        .ipd_offset = spec->ipd_offset,
+        .foreground_scale = spec->foreground_scale,
+        .edge_dilation = spec->edge_dilation,
+        .preserve_border = spec->preserve_border,
     };
 
     if (open_film(p, err) < 0 || open_depth(p, err) < 0 || warp_new(&p->warp, &warp, err) < 0)

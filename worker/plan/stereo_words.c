@@ -34,8 +34,8 @@ static void say_colour(char *out, size_t size, const struct plan *plan, const st
 /* Depth 1 lies in front of the screen by what is left of the divergence above the convergence. */
 static void say_comfort(char *out, size_t size, const struct job_spec *spec)
 {
-    double front = spec->divergence * (1 - spec->convergence);
-    double back = spec->divergence * spec->convergence;
+    double front = spec->divergence * (1 - spec->convergence) + spec->ipd_offset;
+    double back = spec->divergence * spec->convergence - spec->ipd_offset;
     char text[300];
 
     if (spec->layout == LAYOUT_DEPTH || spec->layout == LAYOUT_RGBD ||

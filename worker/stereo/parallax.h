@@ -8,7 +8,9 @@
 #include "worker/stereo/ops.h"
 #include "worker/stereo/warp.h"
 
-/* The shift of one synthetic eye: half of the parallax when both eyes are made. gain is 0 when
- * nothing moves. */
+/* The shift of one synthetic eye: half of the parallax when both eyes are made. gain and zero
+ * are 0 when nothing moves. */
 struct parallax parallax_from(const struct warp_opts *opts);
+/* How many columns from each border on the shift falls to 0. */
+int parallax_taper_px(const struct warp_opts *opts);
 #endif

@@ -5,6 +5,7 @@
 #include "worker/stereo/fill.h"
 #include "worker/stereo/pack.h"
 #include "worker/stereo/parallax.h"
+#include "worker/stereo/shape.h"
 #include "worker/stereo/upscale.h"
 
 #include <stdbool.h>
@@ -22,6 +23,9 @@ struct warp {
     struct warp_opts opts;
     const struct stereo_ops *ops;
     struct parallax parallax;
+    int taper_px;
+    uint16_t *curve;     /* owned; NULL: depth keeps its shape, as do the next two */
+    uint16_t *shaped[2]; /* owned; a depth plane and scratch */
     int edge_min;
     struct upscale *up;
     uint16_t *depth_row;
@@ -50,7 +54,7 @@ static bool is_synthetic(const struct warp *warp, enum eye eye)
 {
     enum synthetic_view s = warp->opts.synthetic;
 
-    if (warp->parallax.gain == 0)
+    if (warp->parallax.gain == 0 && warp->parallax.zero == 0)
         return false;
     return s == SYNTHETIC_BOTH || s == (eye == EYE_LEFT ? SYNTHETIC_LEFT : SYNTHETIC_RIGHT);
 }
@@ -112,6 +116,22 @@ static bool shows_depth(enum layout layout)
     return layout == LAYOUT_DEPTH || layout == LAYOUT_RGBD;
 }
 
+static int shape_new(struct warp *warp)
+{
+    const struct warp_opts *o = &warp->opts;
+    size_t samples = (size_t)o->width * (size_t)o->height;
+
+    if ((o->foreground_scale == 0 && o->edge_dilation == 0) || shows_depth(o->layout))
+        return 0;
+    warp->curve = calloc(65536, sizeof(*warp->curve));
+    warp->shaped[0] = calloc(samples, sizeof(*warp->shaped[0]));
+    warp->shaped[1] = calloc(samples, sizeof(*warp->shaped[1]));
+    if (!warp->curve || !warp->shaped[0] || !warp->shaped[1])
+        return -1;
+    shape_curve(warp->curve, o->foreground_scale);
+    return 0;
+}
+
 int warp_new(struct warp **out, const struct warp_opts *opts, struct err *err)
 {
     AUTO(warp) struct warp *warp = calloc(1, sizeof(*warp));
@@ -121,10 +141,11 @@ int warp_new(struct warp **out, const struct warp_opts *opts, struct err *err)
     warp->opts = *opts;
     warp->ops = opts->ops ? opts->ops : stereo_ops_best();
     warp->parallax = parallax_from(opts);
+    warp->taper_px = parallax_taper_px(opts);
     warp->edge_min = shows_depth(opts->layout) ? EDGE_MIN_DEPTH : edge_min_depth(warp->parallax);
     if (upscale_new(&warp->up, opts->width, opts->height, warp->ops, err) < 0)
         return -1;
-    if (rows_new(warp) < 0)
+    if (shape_new(warp) < 0 || rows_new(warp) < 0)
         return err_set(err, ERR_NOMEM, "no memory to warp rows of %d", opts->width);
     if (!pack_is_direct(opts->layout) &&
         (whole_view_new(warp, EYE_LEFT) < 0 || whole_view_new(warp, EYE_RIGHT) < 0))
@@ -150,6 +171,9 @@ void warp_free(struct warp *warp)
         return;
     upscale_free(warp->up);
     anaglyph_free(warp->anaglyph);
+    free(warp->curve);
+    free(warp->shaped[0]);
+    free(warp->shaped[1]);
     free(warp->depth_row);
     free(warp->shift);
     free(warp->chroma_map);
@@ -184,6 +208,15 @@ static void sample_row(struct warp *warp, const struct image *out, int plane, in
         warp->ops->sample10(row, warp->padded, map, n);
 }
 
+/* Towards the borders things come to lie on the screen, whose frame would cut them off. */
+static void taper_row(int32_t *shift, int n, int taper)
+{
+    for (int x = 0; x < taper; x++) {
+        shift[x] = shift[x] * x / taper;
+        shift[n - 1 - x] = shift[n - 1 - x] * x / taper;
+    }
+}
+
 /* One luma row of every eye to be made; leaves its maps for the chroma. */
 static void warp_luma(struct warp *warp, struct eye_job *jobs, int count, const struct image *in,
                       int y)
@@ -192,6 +225,7 @@ static void warp_luma(struct warp *warp, struct eye_job *jobs, int count, const 
 
     upscale_row(warp->up, warp->depth_row, y);
     warp->ops->shift_row(warp->shift, warp->depth_row, w, warp->parallax);
+    taper_row(warp->shift, w, warp->taper_px);
     load_row(warp, in, 0, y, w);
     for (int i = 0; i < count; i++) {
         int32_t *map = warp->maps[jobs[i].eye].map[y & 1];
@@ -310,6 +344,18 @@ static void show_depth(struct warp *warp, struct image *out, const struct image 
     }
 }
 
+static struct plane16 shaped_depth(struct warp *warp, const struct plane16 *depth)
+{
+    struct plane16 out;
+
+    if (!warp->curve)
+        return *depth;
+    out = shape_dilate(warp->shaped[0], warp->shaped[1], depth, warp->opts.edge_dilation);
+    for (int i = 0; i < out.width * out.height; i++)
+        out.px[i] = warp->curve[out.px[i]];
+    return out;
+}
+
 void warp_frame(struct warp *warp, struct image *out, const struct image *in,
                 const struct plane16 *depth)
 {
@@ -324,6 +370,8 @@ void warp_frame(struct warp *warp, struct image *out, const struct image *in,
     } else if (o->layout == LAYOUT_DEPTH) {
         show_depth(warp, out, in, depth);
     } else {
-        warp_views(warp, out, in, depth);
+        struct plane16 shaped = shaped_depth(warp, depth);
+
+        warp_views(warp, out, in, &shaped);
     }
 }

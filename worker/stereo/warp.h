@@ -14,6 +14,8 @@
 #include "common/err.h"
 #include "worker/image.h"
 
+#include <stdbool.h>
+
 struct warp;
 struct stereo_ops; /* ops.h: the table of functions; CPU now, faster entries later */
 
@@ -23,6 +25,10 @@ struct warp_opts {
     enum layout layout;
     enum synthetic_view synthetic;
     double divergence, convergence; /* turned to fixed point once, here */
+    double ipd_offset;              /* % of the width that every p is moved; above 0 nearer */
+    double foreground_scale;        /* -3..3, see shape.h */
+    int edge_dilation;              /* samples of depth that near things grow */
+    bool preserve_border;           /* p falls to 0 towards the left and right border */
     const struct stereo_ops *ops;   /* NULL = stereo_ops_best() */
 };
 

@@ -188,19 +188,21 @@ static void what_is_said_of_the_3d(void **state)
 {
     static const struct {
         enum layout layout;
-        double divergence, convergence;
+        double divergence, convergence, ipd;
         const char *codec, *pix_fmt, *want; /* want NULL: nothing */
     } rows[] = {
-        { LAYOUT_FULL_SBS, 2, .5, "libx264", "", NULL },
-        { LAYOUT_FULL_SBS, 3, 2. / 3, "libx264", "", NULL },
-        { LAYOUT_FULL_SBS, 3, .5, "libx264", "", "1.5 % of the width before the screen and 1.5 %" },
-        { LAYOUT_LEFT, 3, 1, "libx264", "", "0.0 % of the width before the screen and 3.0 %" },
-        { LAYOUT_DEPTH, 9, .5, "libx264", "", NULL },
-        { LAYOUT_RGBD, 9, .5, "libx264", "", NULL },
-        { LAYOUT_ANAGLYPH_DUBOIS, 2, .5, "libx264", "", NULL },
-        { LAYOUT_ANAGLYPH_DUBOIS, 2, .5, "mpeg4", "", "mpeg4 is given no 4:4:4" },
-        { LAYOUT_ANAGLYPH_GRAY, 2, .5, "mpeg4", "yuv420p", NULL },
-        { LAYOUT_FULL_SBS, 2, .5, "mpeg4", "", NULL },
+        { LAYOUT_FULL_SBS, 2, .5, 0, "libx264", "", NULL },
+        { LAYOUT_FULL_SBS, 3, 2. / 3, 0, "libx264", "", NULL },
+        { LAYOUT_FULL_SBS, 3, .5, 0, "libx264", "",
+          "1.5 % of the width before the screen and 1.5 %" },
+        { LAYOUT_LEFT, 3, 1, 0, "libx264", "", "0.0 % of the width before the screen and 3.0 %" },
+        { LAYOUT_FULL_SBS, 2, .5, 1, "libx264", "", "reaches 2.0 % of the width before" },
+        { LAYOUT_DEPTH, 9, .5, 0, "libx264", "", NULL },
+        { LAYOUT_RGBD, 9, .5, 0, "libx264", "", NULL },
+        { LAYOUT_ANAGLYPH_DUBOIS, 2, .5, 0, "libx264", "", NULL },
+        { LAYOUT_ANAGLYPH_DUBOIS, 2, .5, 0, "mpeg4", "", "mpeg4 is given no 4:4:4" },
+        { LAYOUT_ANAGLYPH_GRAY, 2, .5, 0, "mpeg4", "yuv420p", NULL },
+        { LAYOUT_FULL_SBS, 2, .5, 0, "mpeg4", "", NULL },
     };
 
     (void)state;
@@ -212,6 +214,7 @@ static void what_is_said_of_the_3d(void **state)
         spec->layout = rows[i].layout;
         spec->divergence = rows[i].divergence;
         spec->convergence = rows[i].convergence;
+        spec->ipd_offset = rows[i].ipd;
         (void)snprintf(spec->pix_fmt, sizeof(spec->pix_fmt), "%s", rows[i].pix_fmt);
         (void)snprintf(plan.codec, sizeof(plan.codec), "%s", rows[i].codec);
         plan_warning_stereo(text, sizeof(text), &plan, spec);

@@ -4,6 +4,7 @@
  */
 #include "tests/common/check.h"
 #include "tests/worker/stereo/scene.h"
+#include "worker/stereo/shape.h"
 #include "worker/stereo/warp.h"
 
 #include <math.h>
@@ -16,6 +17,9 @@ struct shot { /* one call of warp_frame */
     enum layout layout;
     enum synthetic_view synthetic;
     double divergence, convergence;
+    double ipd_offset, foreground_scale;
+    int edge_dilation;
+    bool preserve_border;
 };
 
 static struct image *warped(struct shot s, const struct image *view, const struct plane16 *depth)
@@ -26,7 +30,11 @@ static struct image *warped(struct shot s, const struct image *view, const struc
                               .layout = s.layout,
                               .synthetic = s.synthetic,
                               .divergence = s.divergence,
-                              .convergence = s.convergence };
+                              .convergence = s.convergence,
+                              .ipd_offset = s.ipd_offset,
+                              .foreground_scale = s.foreground_scale,
+                              .edge_dilation = s.edge_dilation,
+                              .preserve_border = s.preserve_border };
     AUTO(warp) struct warp *warp = NULL;
     struct image *out;
     struct err err;
@@ -81,7 +89,7 @@ static void near_things_lie_right_in_the_left_eye(void **state)
 {
     struct image *view = picture_new(200, 60, 8), *left, *right;
     struct plane16 *depth = depth_new(200, 60, 0);
-    struct shot s = { 200, 60, 8, LAYOUT_LEFT, SYNTHETIC_BOTH, 8, .5 };
+    struct shot s = { 200, 60, 8, LAYOUT_LEFT, SYNTHETIC_BOTH, 8, .5, 0, 0, 0, false };
 
     (void)state;
     picture_fill(view, 20);
@@ -102,11 +110,115 @@ static void near_things_lie_right_in_the_left_eye(void **state)
     depth_release(depth);
 }
 
+/* 2 % of 200 px, half of it in each eye: the whole scene 2 px nearer, at any depth or none. */
+static void the_scene_is_moved_by_the_ipd_offset(void **state)
+{
+    (void)state;
+    for (int strength = 0; strength <= 4; strength += 4) {
+        struct shot s = { .width = 200,
+                          .height = 20,
+                          .bit_depth = 8,
+                          .divergence = strength,
+                          .convergence = .5,
+                          .ipd_offset = 2 };
+        struct image *view = picture_new(200, 20, 8), *out;
+        struct plane16 *depth = depth_new(200, 20, 32768);
+
+        picture_texture(view, 3);
+        for (int eye = 0; eye < 2; eye++) {
+            int to = eye ? -2 : 2;
+
+            s.layout = eye ? LAYOUT_RIGHT : LAYOUT_LEFT;
+            out = warped(s, view, depth);
+            for (int y = 0; y < 20; y++)
+                for (int x = 4; x < 196; x++)
+                    CHECK_INT("luma", picture_get(out, 0, x + to, y), picture_get(view, 0, x, y));
+            picture_free(out);
+        }
+        picture_free(view);
+        depth_release(depth);
+    }
+}
+
+/* All depth is before the screen; at the border it lies on it, in the middle nothing changes. */
+static void depth_ends_at_the_preserved_border(void **state)
+{
+    struct shot s = { .width = 400,
+                      .height = 20,
+                      .bit_depth = 8,
+                      .layout = LAYOUT_LEFT,
+                      .divergence = 8,
+                      .convergence = 0 };
+    struct image *view = picture_new(400, 20, 8), *plain, *kept;
+    struct plane16 *depth = depth_new(400, 20, 65535);
+
+    (void)state;
+    picture_texture(view, 3);
+    plain = warped(s, view, depth);
+    s.preserve_border = true;
+    kept = warped(s, view, depth);
+    for (int y = 0; y < 20; y++) {
+        CHECK_INT("left", picture_get(kept, 0, 0, y), picture_get(view, 0, 0, y));
+        CHECK_INT("right", picture_get(kept, 0, 399, y), picture_get(view, 0, 399, y));
+        for (int x = 60; x < 340; x++)
+            CHECK_INT("middle", picture_get(kept, 0, x, y), picture_get(plain, 0, x, y));
+    }
+    picture_free(view);
+    picture_free(plain);
+    picture_free(kept);
+    depth_release(depth);
+}
+
+static void near_things_grow_by_the_dilation(void **state)
+{
+    uint16_t out[30 * 20], scratch[30 * 20];
+    struct plane16 *depth = depth_new(30, 20, 1000), grown;
+
+    (void)state;
+    for (int y = 8; y < 12; y++)
+        for (int x = 0; x < 10; x++)
+            *depth_at(depth, x, y) = 60000;
+    for (int radius = 0; radius < 4; radius++) {
+        grown = shape_dilate(out, scratch, depth, radius);
+        for (int y = 0; y < 20; y++)
+            for (int x = 0; x < 30; x++)
+                CHECK_INT("depth", *depth_at(&grown, x, y),
+                          x < 10 + radius && y >= 8 - radius && y < 12 + radius ? 60000 : 1000);
+    }
+    depth_release(depth);
+}
+
+/* Ends stay, order stays, the inverse undoes it, and level 1 is the softplus of the reference. */
+static void the_foreground_curve(void **state)
+{
+    static uint16_t up[65536], down[65536];
+    double low = log(1 + exp(-12 * .34)), high = log(1 + exp(12 * .66));
+    double middle = (log(1 + exp(12 * .16)) - low) / (high - low);
+
+    (void)state;
+    for (int i = -6; i <= 6; i++) {
+        shape_curve(up, i / 2.);
+        CHECK_INT("far", up[0], 0);
+        CHECK_INT("near", up[65535], 65535);
+        for (int k = 1; k < 65536; k++)
+            if (up[k] < up[k - 1])
+                fail_msg("scale %.1f falls at %d", i / 2., k);
+        if (i)
+            assert_true(i > 0 ? up[32768] < 32768 : up[32768] > 32768);
+    }
+    shape_curve(up, 1);
+    shape_curve(down, -1);
+    assert_true(fabs(up[32768] - middle * 65535) < 2);
+    for (int k = 16000; k < 65536; k += 97)
+        if (abs(up[down[k]] - k) > 3)
+            fail_msg("%d becomes %d and then %d", k, down[k], up[down[k]]);
+}
+
 static void far_things_lie_left_in_the_left_eye(void **state)
 {
     struct image *view = picture_new(200, 60, 8), *left;
     struct plane16 *depth = depth_new(200, 60, 0);
-    struct shot s = { 200, 60, 8, LAYOUT_LEFT, SYNTHETIC_LEFT, 4, .5 };
+    struct shot s = { 200, 60, 8, LAYOUT_LEFT, SYNTHETIC_LEFT, 4, .5, 0, 0, 0, false };
 
     (void)state;
     picture_fill(view, 20);
@@ -133,7 +245,7 @@ static void nothing_moves_vertically(void **state)
             for (int x = 0; x < picture_width(view, plane); x++)
                 picture_set(view, plane, x, y, 20 + 4 * y);
     for (int pattern = 0; pattern < PATTERNS; pattern++) {
-        struct shot s = { 96, 48, 8, LAYOUT_FULL_SBS, SYNTHETIC_BOTH, 10, .3 };
+        struct shot s = { 96, 48, 8, LAYOUT_FULL_SBS, SYNTHETIC_BOTH, 10, .3, 0, 0, 0, false };
         struct image *out;
 
         depth_pattern(depth, pattern, 5);
@@ -159,7 +271,7 @@ static void no_parallax_is_beyond_what_was_asked(void **state)
         for (int x = 0; x < 600; x++)
             picture_set(view, 0, x, y, 200 + x);
     for (int pattern = 0; pattern < PATTERNS; pattern++) {
-        struct shot s = { 600, 20, 10, LAYOUT_LEFT, SYNTHETIC_BOTH, 6, .25 };
+        struct shot s = { 600, 20, 10, LAYOUT_LEFT, SYNTHETIC_BOTH, 6, .25, 0, 0, 0, false };
         double most = .06 * 600 * .75 / 2 + 1;
 
         depth_pattern(depth, pattern, 77);
@@ -211,7 +323,9 @@ static void every_sample_is_written_at_any_size(void **state)
         for (int run = 0; run < 2 * 7 * 3 * PATTERNS; run++) {
             struct size z = sizes[i];
             int bits = run & 1 ? 10 : 8, layout = run / 2 % 7, synthetic = run / 14 % 3;
-            struct shot s = { z.width, z.height, bits, layout, synthetic, run % 11, run % 5 / 4. };
+            struct shot s = { z.width,     z.height, bits,         layout,
+                              synthetic,   run % 11, run % 5 / 4., run % 21 - 10,
+                              run % 7 - 3, run % 4,  run % 3 == 0 };
             struct image *view = picture_new(z.width, z.height, bits), *out;
             struct plane16 *depth = depth_new(z.depth_width, z.depth_height, 0);
 
@@ -248,7 +362,7 @@ static void without_divergence_both_eyes_are_the_film(void **state)
     for (int bits = 8; bits <= 10; bits += 2) {
         struct image *view = picture_new(64, 34, bits), *out;
         struct plane16 *depth = depth_new(16, 9, 0);
-        struct shot s = { 64, 34, bits, LAYOUT_FULL_SBS, SYNTHETIC_BOTH, 0, .5 };
+        struct shot s = { 64, 34, bits, LAYOUT_FULL_SBS, SYNTHETIC_BOTH, 0, .5, 0, 0, 0, false };
 
         picture_texture(view, 3);
         depth_pattern(depth, 4, 3);
@@ -268,7 +382,7 @@ static void the_untouched_eye_is_the_film(void **state)
 {
     struct image *view = picture_new(64, 34, 8), *out;
     struct plane16 *depth = depth_new(16, 9, 0);
-    struct shot s = { 64, 34, 8, LAYOUT_FULL_SBS, SYNTHETIC_RIGHT, 5, .5 };
+    struct shot s = { 64, 34, 8, LAYOUT_FULL_SBS, SYNTHETIC_RIGHT, 5, .5, 0, 0, 0, false };
 
     (void)state;
     picture_texture(view, 3);
@@ -295,7 +409,9 @@ static void flat_depth_is_a_pure_shift(void **state)
     picture_texture(view, 9);
     for (int near = 0; near < 2; near++) {
         struct plane16 *depth = depth_new(50, 5, near ? 65535 : 0);
-        struct shot s = { 200, 20, 8, LAYOUT_LEFT, SYNTHETIC_BOTH, 8, .5 }; /* 4 px an eye */
+        struct shot s = {
+            200, 20, 8, LAYOUT_LEFT, SYNTHETIC_BOTH, 8, .5, 0, 0, 0, false
+        }; /* 4 px an eye */
         struct image *out = warped(s, view, depth);
         int by = near ? 4 : -4;
 
@@ -328,7 +444,7 @@ static void a_mirrored_film_swaps_the_eyes(void **state)
 {
     struct image *view = picture_new(160, 40, 8), *mirrored = picture_new(160, 40, 8);
     struct plane16 *depth = depth_new(160, 40, 0), *flipped = depth_new(160, 40, 0);
-    struct shot s = { 160, 40, 8, LAYOUT_LEFT, SYNTHETIC_BOTH, 7.3, .4 };
+    struct shot s = { 160, 40, 8, LAYOUT_LEFT, SYNTHETIC_BOTH, 7.3, .4, 0, 0, 0, false };
 
     (void)state;
     picture_texture(view, 21);
@@ -371,7 +487,7 @@ static void eight_and_ten_bits_agree(void **state)
             for (int x = 0; x < picture_width(view, plane); x++)
                 picture_set(wide, plane, x, y, picture_get(view, plane, x, y) * 4);
     for (int layout = LAYOUT_FULL_SBS; layout < LAYOUT_COUNT; layout++) {
-        struct shot s = { 160, 90, 8, layout, SYNTHETIC_BOTH, 5, .5 };
+        struct shot s = { 160, 90, 8, layout, SYNTHETIC_BOTH, 5, .5, 0, 0, 0, false };
         struct image *a, *b;
 
         depth_pattern(depth, 2, 4);
@@ -392,7 +508,7 @@ static void chroma_follows_the_mean_of_a_surface(void **state)
 {
     struct image *view = picture_new(160, 40, 8), *out;
     struct plane16 *depth = depth_new(160, 40, 0);
-    struct shot s = { 160, 40, 8, LAYOUT_RIGHT, SYNTHETIC_BOTH, 2, .5 };
+    struct shot s = { 160, 40, 8, LAYOUT_RIGHT, SYNTHETIC_BOTH, 2, .5, 0, 0, 0, false };
 
     (void)state;
     picture_texture(view, 2);
@@ -418,7 +534,7 @@ static void chroma_at_an_edge_is_of_one_side(void **state)
 {
     struct image *view = picture_new(400, 20, 10), *out;
     struct plane16 *depth = depth_new(400, 20, 0);
-    struct shot s = { 400, 20, 10, LAYOUT_RIGHT, SYNTHETIC_BOTH, 10, .5 };
+    struct shot s = { 400, 20, 10, LAYOUT_RIGHT, SYNTHETIC_BOTH, 10, .5, 0, 0, 0, false };
 
     (void)state;
     for (int y = 0; y < 10; y++)
@@ -444,6 +560,10 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(near_things_lie_right_in_the_left_eye),
+        cmocka_unit_test(the_scene_is_moved_by_the_ipd_offset),
+        cmocka_unit_test(depth_ends_at_the_preserved_border),
+        cmocka_unit_test(near_things_grow_by_the_dilation),
+        cmocka_unit_test(the_foreground_curve),
         cmocka_unit_test(far_things_lie_left_in_the_left_eye),
         cmocka_unit_test(nothing_moves_vertically),
         cmocka_unit_test(no_parallax_is_beyond_what_was_asked),

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "worker/stereo/shape.h"
+
+#include <math.h>
+
+#define STEEP     12.
+#define DEPTH_MAX 65535.
+
+static double softplus(double x, double knee)
+{
+    return log1p(exp(STEEP * (x - knee)));
+}
+
+/* A whole level 0..3, or its inverse. */
+static double level(double x, int n, int inverse)
+{
+    static const double knees[] = { 0, .34, .52, .69 };
+    double low, high;
+
+    if (n == 0)
+        return x;
+    low = softplus(0, knees[n]);
+    high = softplus(1, knees[n]);
+    if (!inverse)
+        return (softplus(x, knees[n]) - low) / (high - low);
+    return knees[n] + log(expm1(x * (high - low) + low)) / STEEP;
+}
+
+void shape_curve(uint16_t curve[65536], double scale)
+{
+    double size = fmin(fabs(scale), 3), part = size - floor(size);
+    int below = (int)floor(size), above = below < 3 ? below + 1 : 3;
+
+    for (int i = 0; i < 65536; i++) {
+        double x = i / DEPTH_MAX;
+        double y = (1 - part) * level(x, below, scale < 0) + part * level(x, above, scale < 0);
+
+        curve[i] = (uint16_t)lround(fmin(fmax(y, 0), 1) * DEPTH_MAX);
+    }
+}
+
+/* The highest of the samples at most radius steps away; from and to are n samples, step apart. */
+static void highest(uint16_t *to, const uint16_t *from, int n, int step, int radius)
+{
+    for (int i = 0; i < n; i++) {
+        int first = i < radius ? 0 : i - radius, last = i + radius < n ? i + radius : n - 1;
+        uint16_t most = 0;
+
+        for (int k = first; k <= last; k++)
+            most = from[k * step] > most ? from[k * step] : most;
+        to[i * step] = most;
+    }
+}
+
+struct plane16 shape_dilate(uint16_t *out, uint16_t *scratch, const struct plane16 *in, int radius)
+{
+    int w = in->width, h = in->height;
+
+    for (int y = 0; y < h; y++)
+        highest(scratch + y * w, in->px + y * (in->stride / 2), w, 1, radius);
+    for (int x = 0; x < w; x++)
+        highest(out + x, scratch + x, h, w, radius);
+    return (struct plane16){ out, w, h, (ptrdiff_t)w * 2 };
+}
