@@ -20,7 +20,7 @@
 #define UID        "0f8fad5b-d9cb-469f-a165-70867728950e"
 #define TOKEN      "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f"
 
-static char url[64];
+static char url[sizeof("unix://") + sizeof(((struct sockaddr_un *)0)->sun_path)];
 static int listener = -1;
 
 /* An abstract name would do, but redis:// URLs have none; the file is gone when its folder is. */
