@@ -15,8 +15,8 @@ def example(name):
     return (rig.ROOT / "examples" / name).read_text(encoding="utf-8")
 
 
-def submit(space, bucket, film, seconds, parallelism, name="film", cpu=None):
-    """The S3 example with another cut; cpu: no more than this for a pod, to make it slow."""
+def submit(space, bucket, film, seconds, parallelism, name="film", cpu=None, auxiliary=None):
+    """The S3 example with another cut; cpu, auxiliary: no more than this for a pod, to make it slow."""
     space.s3.upload_file(str(film.path), bucket, "big-buck-bunny.mp4")
     job = yaml.safe_load(example("s3.yaml"))
     job["metadata"]["name"] = name
@@ -24,7 +24,8 @@ def submit(space, bucket, film, seconds, parallelism, name="film", cpu=None):
     job["spec"]["parallelism"] = parallelism
     if cpu:
         job["spec"]["resources"] = {"requests": {"cpu": cpu}, "limits": {"cpu": cpu}}
-        job["spec"]["auxiliary"] = {"resources": job["spec"]["resources"]}
+    if auxiliary:
+        job["spec"]["auxiliary"] = {"resources": {"requests": {"cpu": auxiliary}, "limits": {"cpu": auxiliary}}}
     space.apply(job)
     return name
 
