@@ -159,7 +159,7 @@ class Node(Cluster):
         for path in pathlib.Path("/proc").glob("[0-9]*/cgroup"):
             try:
                 inside = uid in path.read_text() or uid.replace("-", "_") in path.read_text()
-                if inside and not (path.parent / "comm").read_text().startswith(("pause", "runc")):
+                if inside and (path.parent / "comm").read_text().startswith("stereo-"):
                     found.append(int(path.parent.name))
             except OSError:
                 pass  # it ended meanwhile
