@@ -5,6 +5,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 #define MIB (1024.0 * 1024.0)
 
@@ -69,7 +70,7 @@ static void film_print(const cJSON *doc)
 {
     double seconds = number(doc, "film.durationMs") / 1000;
     double segments = number(doc, "plan.segments");
-    const cJSON *item; /* borrowed from doc */
+    const char *warning = json_text(doc, "plan.warning");
     char text[48];
 
     (void)printf("Film:      %s, %.0fx%.0f, %.0f frames, %s\n", json_text(doc, "film.uri"),
@@ -80,10 +81,12 @@ static void film_print(const cJSON *doc)
     (void)printf("Segments:  %.0f of about %s, %.0f at a time\n", segments,
                  duration_format(text, seconds / segments), number(doc, "estimate.parallelism"));
     (void)printf("Memory:    about %.0f MiB a worker\n", number(doc, "plan.memoryBytes") / MIB);
-    cJSON_ArrayForEach(item, json_path(doc, "plan.dropped"))(void)
-        printf("Dropped:   %s\n", item->valuestring);
-    if (json_text(doc, "plan.warning")[0])
-        (void)printf("Note:      %s\n", json_text(doc, "plan.warning"));
+    while (*warning) {
+        int len = (int)strcspn(warning, "\n");
+
+        (void)printf("Note:      %.*s\n", len, warning);
+        warning += len + (warning[len] == '\n');
+    }
 }
 
 static void cost_print(const cJSON *doc)

@@ -12,7 +12,8 @@
 #include "common/contract/plan.h"
 #include "common/hash.h"
 
-#define RECORD_MAX_BYTES 3072
+#define RECORD_MAX_BYTES    3072
+#define RECORD_WARNING_SIZE 1000
 
 struct record {
     char uid[NAME_UID_SIZE];
@@ -23,7 +24,7 @@ struct record {
     char build[64];
     char codec[32];
     int packed_width, packed_height;
-    char warning[1000]; /* what plan wants the user to know, a line each, or "" */
+    char warning[RECORD_WARNING_SIZE]; /* what plan wants the user to know, a line each, or "" */
     /* plan: of the film; convert: of the segment; assemble: of the output */
     int64_t frames;
     /* convert */

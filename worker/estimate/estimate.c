@@ -12,8 +12,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#define WARNING_SIZE 400
-
 static int folder_make(char **out, struct err *err)
 {
     const char *tmp = getenv("TMPDIR");
@@ -88,7 +86,7 @@ static void plan_add(cJSON *doc, const struct film *film, const struct plan *pla
                      const struct job_spec *spec)
 {
     cJSON *item = cJSON_AddObjectToObject(doc, "plan"), *dropped;
-    char warning[WARNING_SIZE];
+    char warning[RECORD_WARNING_SIZE];
 
     json_add_i64(item, "segments", plan->segment_count);
     json_add_str(item, "codec", plan->codec);

@@ -11,7 +11,7 @@
 /* Caller owns *out. Errors: ERR_CONFIG (an option that does not fit), ERR_INPUT. */
 int plan_draft(struct plan **out, const struct film *film, const struct job_spec *spec,
                struct err *err);
-/* What the user should know, in sentences; "" when nothing. */
+/* What the user should know, a line each; "" when nothing. */
 void plan_warning(char *out, size_t size, const struct film *film, const struct plan *plan);
 /* "mp4", "mov" or "matroska" by the output's name; ERR_CONFIG names the endings known. */
 int plan_container(const char **out, const char *uri, struct err *err);

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "worker/plan/probe.h"
 
+#include "common/contract/record.h"
 #include "common/mem.h"
 #include "worker/media/remote.h"
 #include "worker/plan/probe_json.h"
 
 #include <stdio.h>
+#include <string.h>
 
 static int write_out(const char *text, struct err *err)
 {
@@ -66,9 +68,19 @@ static void print_streams(const struct film *film)
     }
 }
 
+static void print_notes(const char *text)
+{
+    while (*text) {
+        int len = (int)strcspn(text, "\n");
+
+        (void)printf("note: %.*s\n", len, text);
+        text += len + (text[len] == '\n');
+    }
+}
+
 static int print_text(const struct film *film, const struct plan *mp4, struct err *err)
 {
-    char warning[400];
+    char warning[RECORD_WARNING_SIZE];
 
     (void)printf("%s: %s, %.3f s, %zu frames, %s rate, %s\n", film->uri, film->format,
                  seconds_of(film), film->frame_count, film_is_vfr(film) ? "variable" : "constant",
@@ -82,11 +94,8 @@ static int print_text(const struct film *film, const struct plan *mp4, struct er
                  mp4->pieces ? " cut out first" : "",
                  (unsigned long long)(mp4->memory_bytes >> 20));
     (void)printf("sandbox: %s\n", media_remote_words());
-    for (size_t i = 0; i < mp4->dropped_count; i++)
-        (void)printf("not in an MP4: %s\n", mp4->dropped[i]);
     plan_warning(warning, sizeof(warning), film, mp4);
-    if (*warning)
-        (void)printf("note: %s\n", warning);
+    print_notes(warning);
     return write_out("", err);
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "worker/plan/probe_json.h"
 
+#include "common/contract/record.h"
 #include "worker/media/remote.h"
 
 #include <stdio.h>
@@ -144,7 +145,7 @@ cJSON *probe_document(const struct film *film, const struct plan *mp4, const str
                       double seconds)
 {
     cJSON *doc = cJSON_CreateObject(), *streams;
-    char warning[400];
+    char warning[RECORD_WARNING_SIZE];
 
     json_add_str(doc, "uri", film->uri);
     json_add_i64(doc, "size", (int64_t)store_reader_stat(film->reader)->size);
