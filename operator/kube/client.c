@@ -109,7 +109,8 @@ static void tell_curl(struct kube_call *call, const char *words)
 {
     struct kube_status status = { .code = 0 };
 
-    (void)snprintf(status.message, sizeof(status.message), "%s", words);
+    (void)snprintf(status.message, sizeof(status.message), "%.*s", (int)sizeof(status.message) - 1,
+                   words);
     tell(call, &status, NULL);
 }
 
