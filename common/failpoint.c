@@ -108,6 +108,13 @@ bool failpoint_pass(const char *name)
     }
     return fail;
 }
+
+void failpoint_reload(void)
+{
+    memset(points, 0, sizeof(points));
+    count = 0;
+    once = (pthread_once_t)PTHREAD_ONCE_INIT;
+}
 #else
 typedef int failpoint_nothing_here; /* a file must not be empty */
 #endif

@@ -18,11 +18,16 @@
 #ifdef STEREO_FAILPOINTS
 #define FP(name) failpoint_pass(name)
 bool failpoint_pass(const char *name); /* true: fail here */
+/* STEREO_FP is read anew: for the forked child of a test, whose parent has passed places. */
+void failpoint_reload(void);
 #else
 #define FP(name) failpoint_none()
 static inline bool failpoint_none(void)
 {
     return false;
+}
+static inline void failpoint_reload(void)
+{
 }
 #endif
 #endif

@@ -2,6 +2,7 @@
  *
  * An attempt is killed at every place that matters; the next one must end as if nothing had been.
  */
+#include "common/failpoint.h"
 #include "tests/worker/convert/world.h"
 
 #include <sys/wait.h>
@@ -40,6 +41,7 @@ static int run_child(struct world *world, uint32_t attempt, const char *point)
 
         (void)snprintf(path, sizeof(path), "%s/message", world->folder);
         (void)setenv("STEREO_FP", point, 1);
+        failpoint_reload();
         opts.termination_path = path;
         opts.id = (struct attempt_id){ .stage = STAGE_CONVERT, .attempt = attempt };
         (void)report_open(&world->job.report, &opts, &err);
