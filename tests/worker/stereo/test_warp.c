@@ -2,6 +2,7 @@
  *
  * What must hold for any view and any depth.
  */
+#include "common/mem.h"
 #include "tests/common/check.h"
 #include "tests/worker/stereo/scene.h"
 #include "worker/stereo/shape.h"
@@ -189,6 +190,64 @@ static void near_things_grow_by_the_dilation(void **state)
 }
 
 /* Ends stay, order stays, the inverse undoes it, and level 1 is the softplus of the reference. */
+static bool same_luma(const struct image *a, const struct image *b)
+{
+    for (int y = 0; y < a->height; y++)
+        for (int x = 0; x < a->width; x++)
+            if (picture_get(a, 0, x, y) != picture_get(b, 0, x, y))
+                return false;
+    return true;
+}
+
+/* What the options say is what the warp does: the view of a depth that was shaped by hand. */
+static void the_warp_takes_shaped_depth(void **state)
+{
+    struct shot s = { .width = 200,
+                      .height = 20,
+                      .bit_depth = 8,
+                      .layout = LAYOUT_LEFT,
+                      .divergence = 8,
+                      .convergence = .5 };
+    struct image *view = picture_new(200, 20, 8), *plain, *grown, *by_hand;
+    struct plane16 *depth = depth_new(200, 20, 9000);
+    uint16_t *out = xcalloc(200 * 20, sizeof(*out)), *scratch = xcalloc(200 * 20, sizeof(*out));
+    uint16_t *curve = xcalloc(65536, sizeof(*curve));
+    struct plane16 shaped;
+
+    (void)state;
+    picture_texture(view, 3);
+    for (int y = 5; y < 15; y++)
+        for (int x = 80; x < 120; x++)
+            *depth_at(depth, x, y) = 60000;
+    plain = warped(s, view, depth);
+    shaped = shape_dilate(out, scratch, depth, 3);
+    by_hand = warped(s, view, &shaped);
+    s.edge_dilation = 3;
+    grown = warped(s, view, depth);
+    assert_true(same_luma(grown, by_hand));
+    assert_false(same_luma(grown, plain));
+    picture_free(by_hand);
+    picture_free(grown);
+    shape_curve(curve, 2);
+    for (int y = 0; y < 20; y++)
+        for (int x = 0; x < 200; x++)
+            out[y * 200 + x] = curve[*depth_at(depth, x, y)];
+    s.edge_dilation = 0;
+    by_hand = warped(s, view, &shaped);
+    s.foreground_scale = 2;
+    grown = warped(s, view, depth);
+    assert_true(same_luma(grown, by_hand));
+    assert_false(same_luma(grown, plain));
+    picture_free(by_hand);
+    picture_free(grown);
+    picture_free(plain);
+    picture_free(view);
+    depth_release(depth);
+    free(out);
+    free(scratch);
+    free(curve);
+}
+
 static void the_foreground_curve(void **state)
 {
     static uint16_t up[65536], down[65536];
@@ -563,6 +622,7 @@ int main(void)
         cmocka_unit_test(the_scene_is_moved_by_the_ipd_offset),
         cmocka_unit_test(depth_ends_at_the_preserved_border),
         cmocka_unit_test(near_things_grow_by_the_dilation),
+        cmocka_unit_test(the_warp_takes_shaped_depth),
         cmocka_unit_test(the_foreground_curve),
         cmocka_unit_test(far_things_lie_left_in_the_left_eye),
         cmocka_unit_test(nothing_moves_vertically),
