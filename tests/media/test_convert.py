@@ -69,6 +69,12 @@ def pictures(path):
     return [line for line in done.stdout.splitlines() if not line.startswith("#")]
 
 
+def psnr(one, other):
+    done = subprocess.run(["ffmpeg", "-nostdin", "-v", "info", "-i", str(one), "-i", str(other), "-lavfi", "psnr", "-f",
+                           "null", "-"], stderr=subprocess.PIPE, check=True, text=True)
+    return float(re.findall(r"PSNR.*average:(\S+)", done.stderr)[-1])
+
+
 def children(pid, name):
     """Pids below pid whose program is name."""
     found, parents = [], {}
@@ -203,6 +209,24 @@ class CutsTest(Case):
         for name in ("fields-h264", "fields-bottom"):
             with self.subTest(film=name):
                 self.same(name, "--depth", f"video:{films.film(name).path}", counts=(1, 5))
+
+    @unittest.skipIf(SHORT, "long")
+    def test_depth_comes_back(self):
+        """What --layout depth gives, --depth video: takes: the same views, but for the coding between."""
+        film = films.film("h264-b")
+        fine = ("--codec", "libx264", "--preset", "ultrafast", "--crf", "1")
+
+        def made(name, *args):
+            out = self.folder / name
+            self.succeeded(convert(film.path, out, *fine, *args), out)
+            return out
+
+        depth = made("depth.mkv", "--layout", "depth")
+        views = made("views.mkv", "--divergence", "5")
+        again = made("again.mkv", "--divergence", "5", "--depth", f"video:{depth}")
+        flat = made("flat.mkv", "--divergence", "0")
+        self.assertGreater(psnr(views, again), 40)
+        self.assertLess(psnr(views, flat), psnr(views, again) - 10)
 
     @unittest.skipIf(SHORT, "long")
     def test_depth_and_pieces_are_equal(self):
