@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One cluster and one operator for all tests of a session, a namespace and a bucket for each.
+"""One cluster and one operator for all tests of `e2e/run`, a namespace and a bucket for each.
 
 STEREO_E2E_DIR    the cluster's folder (a short path; default /var/tmp/stereo-e2e)
 STEREO_E2E_KEEP   set: the cluster stays up, for a look and for a faster next run
@@ -8,6 +8,8 @@ STEREO_E2E_IMAGES a folder with operator.tar, worker.tar and redis.tar to take i
 E2E_KUBECONFIG    a cluster that is there already, instead of one of our own (README.md)
 """
 import datetime
+import fcntl
+import json
 import os
 import pathlib
 import re
@@ -25,51 +27,67 @@ FRAMES = 150
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "own_node(why): needs the programs of our own node")
+    config.addinivalue_line("markers", "alone: not beside other tests: it takes away what they need")
     config.addinivalue_line("markers", "soak: too slow for every day; make soak")
 
 
 def pytest_collection_modifyitems(config, items):
-    slow = [item for item in items if item.get_closest_marker("soak") and not os.environ.get("STEREO_E2E_SOAK")]
-    config.hook.pytest_deselected(items=slow)
-    items[:] = [item for item in items if item not in slow]
+    half = os.environ.get("STEREO_E2E_HALF")  # of e2e/run: together or alone
+
+    def not_now(item):
+        alone = item.get_closest_marker("alone") is not None
+        return half == "together" and alone or half == "alone" and not alone
+
+    def too_slow(item):
+        return item.get_closest_marker("soak") is not None and not os.environ.get("STEREO_E2E_SOAK")
+    left = [item for item in items if not_now(item) or too_slow(item)]
+    config.hook.pytest_deselected(items=left)
+    items[:] = [item for item in items if item not in left]
     for item in items if rig.GIVEN else []:
         for mark in item.iter_markers("own_node"):
             item.add_marker(pytest.mark.skip(reason="E2E_KUBECONFIG: not our own node: " + mark.args[0]))
 
 
+def once(name, act):
+    """act()'s result, asked for once by all the processes of a run: lanes, and both halves."""
+    path = pathlib.Path(os.environ["STEREO_E2E_RUN"]) / name
+    with open(str(path) + ".lock", "w", encoding="utf-8") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not path.exists():
+            path.write_text(json.dumps(act()), encoding="utf-8")
+        return json.loads(path.read_text(encoding="utf-8"))
+
+
+def cluster_up():
+    """0, or why not."""
+    if not rig.GIVEN:
+        return subprocess.run([HERE / "cluster" / "up", rig.FOLDER], stdout=sys.stderr, check=False).returncode
+    given = rig.GivenCluster()
+    given.kubectl("get", "--raw", "/readyz")
+    return given.refuse_foreign() or 0
+
+
 @pytest.fixture(scope="session")
 def node():
-    keep = os.environ.get("STEREO_E2E_KEEP")
+    """Is taken down by e2e/run."""
+    why = once("up", cluster_up)
     if rig.GIVEN:
-        given = rig.GivenCluster()
-        given.kubectl("get", "--raw", "/readyz")
-        foreign = given.refuse_foreign()
-        if foreign:
-            pytest.exit("E2E_KUBECONFIG: " + foreign, returncode=1)
-        yield given
-        if not keep:
-            given.leave()
-        return
-    folder = pathlib.Path(os.environ.get("STEREO_E2E_DIR", "/var/tmp/stereo-e2e"))
-    up = subprocess.run([HERE / "cluster" / "up", folder], stdout=sys.stderr, check=False)
-    if up.returncode == 77:
+        if why:
+            pytest.exit("E2E_KUBECONFIG: " + why, returncode=1)
+        return rig.GivenCluster()
+    if why == 77:
         pytest.skip("this machine cannot run a node (see above)")
-    assert up.returncode == 0, "the cluster did not come up; logs in %s/log" % folder
-    try:
-        yield rig.Node(folder)
-    finally:
-        if not keep:
-            subprocess.run([HERE / "cluster" / "down", folder], stdout=sys.stderr, check=True)
+    assert why == 0, "the cluster did not come up; logs in %s/log" % rig.FOLDER
+    return rig.Node(rig.FOLDER)
 
 
-@pytest.fixture(scope="session")
-def images(node):
-    """Builds what changed and puts it into the node."""
+def images_ready(node):
+    """The archives, built where something changed, and put into the node."""
     ready = os.environ.get("STEREO_E2E_IMAGES")
     if ready:
         archives = [os.path.join(ready, name + ".tar") for name in rig.IMAGES]
     elif rig.GIVEN and not os.environ.get("E2E_LOAD_IMAGES"):
-        return  # the cluster has them
+        return []  # the cluster has them
     else:
         built = subprocess.run([rig.ROOT / "scripts" / "images"], stdout=subprocess.PIPE, text=True, check=True,
                                env={**os.environ, "UNIT_TESTS": os.environ.get("UNIT_TESTS", "none")}).stdout
@@ -77,17 +95,25 @@ def images(node):
         archives = re.findall(r"\((/.*\.tar)\)", built)
         assert len(archives) == 3, built
     node.load(archives)
+    return archives
 
 
-@pytest.fixture(scope="session")
-def operator(node, images):
-    """The chart as a user installs it. Gives the node."""
-    node.since = datetime.datetime.now(datetime.timezone.utc).isoformat()
+def operator_ready(node):
+    """The chart as a user installs it. Gives the time before."""
+    since = datetime.datetime.now(datetime.timezone.utc).isoformat()
     node.kubectl("apply", "--server-side", "--force-conflicts", "-f", str(rig.ROOT / "crds"))
     node.kubectl("label", "-f", str(rig.ROOT / "crds"), rig.OURS + "=", "--overwrite")
     node.install()
     node.kubectl("-n", rig.SYSTEM, "rollout", "restart", "deployment/" + rig.RELEASE)  # the same tag may be a new image
     node.kubectl("-n", rig.SYSTEM, "rollout", "status", "deployment/" + rig.RELEASE, "--timeout=90s")
+    return since
+
+
+@pytest.fixture(scope="session")
+def operator(node):
+    """The node with the images and the operator in it."""
+    node.archives = once("images", lambda: images_ready(node))
+    node.since = once("operator", lambda: operator_ready(node))
     return node
 
 
@@ -144,10 +170,44 @@ def empty_bucket(s3, name):
             s3.delete_object(Bucket=name, Key=item["Key"])
 
 
+def plain_name(request):
+    return "e2e-" + re.sub(r"[^a-z0-9]+", "-", request.node.name.removeprefix("test_").lower())[:40].strip("-")
+
+
+def bucket_made(s3, name):
+    """Empty. False: it was there already."""
+    try:
+        s3.create_bucket(Bucket=name)
+        return True
+    except (s3.exceptions.BucketAlreadyExists, s3.exceptions.BucketAlreadyOwnedByYou):
+        return False
+
+
 @pytest.fixture
-def space(request, operator, s3, api):
-    """A namespace that enforces restricted Pod Security, with the Secret "films-s3"; gone after the test."""
-    name = "e2e-" + re.sub(r"[^a-z0-9]+", "-", request.node.name.removeprefix("test_").lower()).strip("-")[:40]
+def films_bucket(s3):
+    """The bucket that the examples name, empty before and after. In an S3 that is not ours it is used only when it is empty."""
+    if not bucket_made(s3, "films") and rig.GIVEN and s3.list_objects_v2(Bucket="films").get("KeyCount"):
+        pytest.exit("the bucket films is not empty, and these tests empty it", returncode=1)
+    empty_bucket(s3, "films")
+    yield "films"
+    empty_bucket(s3, "films")
+
+
+@pytest.fixture
+def bucket(request, s3):
+    """One of its own for a test, gone after it."""
+    name = plain_name(request)
+    bucket_made(s3, name)
+    empty_bucket(s3, name)
+    yield name
+    empty_bucket(s3, name)
+    s3.delete_bucket(Bucket=name)
+
+
+@pytest.fixture
+def space(request, operator, bucket, s3, api):
+    """A namespace that enforces restricted Pod Security, with the Secret "films-s3"; gone after the test, before its bucket."""
+    name = plain_name(request)
     operator.kubectl("delete", "namespace", "-l", rig.OURS, "--field-selector", "metadata.name=" + name, "--timeout=60s")
     operator.namespace(name)
     operator.kubectl("label", "namespace", name, "pod-security.kubernetes.io/enforce=restricted")
@@ -158,23 +218,3 @@ def space(request, operator, s3, api):
         last_words(operator, name)
     operator.kubectl("delete", "stereojobs", "--all", "-n", name, "--ignore-not-found", "--timeout=90s", check=False)
     operator.kubectl("delete", "namespace", name, "--ignore-not-found", "--wait=false")
-
-
-@pytest.fixture(scope="session")
-def films_bucket(s3):
-    """The bucket of the examples. In an S3 that is not ours it is used only when it is empty."""
-    name = "films"
-    try:
-        s3.create_bucket(Bucket=name)
-    except (s3.exceptions.BucketAlreadyExists, s3.exceptions.BucketAlreadyOwnedByYou):
-        if rig.GIVEN and s3.list_objects_v2(Bucket=name).get("KeyCount"):
-            pytest.exit("the bucket %s is not empty, and these tests empty it" % name, returncode=1)
-    return name
-
-
-@pytest.fixture
-def bucket(s3, films_bucket):
-    """Empty before and after."""
-    empty_bucket(s3, films_bucket)
-    yield films_bucket
-    empty_bucket(s3, films_bucket)

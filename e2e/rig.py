@@ -5,6 +5,7 @@ import json
 import os
 import pathlib
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests" / "media"))
 GIVEN = os.environ.get("E2E_KUBECONFIG", "")  # of a cluster that is not ours
+FOLDER = os.environ.get("STEREO_E2E_DIR", "/var/tmp/stereo-e2e")  # of our own node
 PREFIX = os.environ.get("E2E_IMAGE_PREFIX", "localhost") if GIVEN else "localhost"
 IMAGES = {name: "%s/stereo-%s:dev" % (PREFIX, name) for name in ("operator", "worker", "redis")}
 OURS = "stereo-e2e"  # a label, of every namespace that the tests made
@@ -223,7 +225,8 @@ class Space:
                     "data": {key: base64.b64encode(env[key].encode()).decode() for key in keys}})
 
     def claim(self, name, folder):
-        """A claim bound to a folder of this machine."""
+        """A claim bound to a folder of this machine, which is empty."""
+        shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         os.chown(folder, 65532, 65532)
         volume = {"accessModes": ["ReadWriteMany"], "storageClassName": ""}
@@ -294,3 +297,15 @@ def check_film(source, output, frames, layout="full-sbs"):
     import check
     wrong = check.check(str(source), str(output), layout, frames)
     assert not wrong, "\n".join(wrong)
+
+
+def leave():
+    """The end of e2e/run."""
+    if GIVEN:
+        GivenCluster().leave()
+    else:
+        subprocess.run([ROOT / "e2e" / "cluster" / "down", FOLDER], check=True)
+
+
+if __name__ == "__main__" and sys.argv[1:] == ["leave"]:
+    leave()

@@ -31,7 +31,7 @@ def condition(space, name, kind):
 def test_no_node_has_such_a_gpu(space, bucket, film, tmp_path):
     """It waits with the scheduler's words, and ends when the user says how long."""
     space.s3.upload_file(str(film.path), bucket, "big-buck-bunny.mp4")
-    job = yaml.safe_load(example("s3.yaml"))
+    job = yaml.safe_load(example("s3.yaml", bucket))
     job["spec"]["resources"]["gpu"] = {"name": "example.com/none", "count": 1}
     job["spec"]["pendingDeadlineSeconds"] = 20
     space.apply(job)
@@ -74,6 +74,7 @@ def test_a_worker_of_each_stage_is_killed(space, bucket, film, tmp_path):
     fetch_and_check(space, bucket, film, tmp_path)
 
 
+@pytest.mark.alone
 def test_an_image_that_is_not_there(space, bucket, film, tmp_path):
     """The condition names it. The job waits, and goes on by what the runbook says."""
     missing = rig.IMAGES["worker"].replace(":dev", ":is-missing")
@@ -92,6 +93,7 @@ def test_an_image_that_is_not_there(space, bucket, film, tmp_path):
     fetch_and_check(space, bucket, film, tmp_path)
 
 
+@pytest.mark.alone
 @pytest.mark.own_node("an image is put into it")
 def test_an_image_that_comes_late(space, bucket, film, tmp_path):
     """As when a push to the registry, or its password, comes late: nobody has to touch the job."""
@@ -111,7 +113,7 @@ def test_an_image_that_comes_late(space, bucket, film, tmp_path):
 
 def test_a_secret_that_is_not_there(space, bucket, film):
     """The job fails within its deadline and names it. Its cleaning waits for a minute, in which the Secret may come."""
-    job = yaml.safe_load(example("s3.yaml"))
+    job = yaml.safe_load(example("s3.yaml", bucket))
     job["metadata"]["name"] = "nameless"
     job["spec"]["source"]["secretName"] = job["spec"]["output"]["secretName"] = "no-such-secret"
     job["spec"]["pendingDeadlineSeconds"] = 15
@@ -138,8 +140,9 @@ def test_a_secret_that_was_taken_away(space, bucket, film):
     assert [note for note in notes if "films-s3" in note], notes
 
 
+@pytest.mark.alone
 def test_an_upgrade_under_a_job(space, bucket, film, tmp_path):
-    name = submit(space, bucket, film, seconds=0.5, parallelism=1)
+    name = submit(space, bucket, film, seconds=1, parallelism=1)
     running(space, name)
     before = {pod["metadata"]["name"] for pod in space.node.operator_pods()}
     space.node.install("--set", "log.level=debug")

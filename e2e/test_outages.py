@@ -9,6 +9,8 @@ import rig
 from test_faults import running
 from test_first import fetch_and_check, submit
 
+pytestmark = pytest.mark.alone
+
 REDIS = rig.RELEASE + "-redis"
 
 
