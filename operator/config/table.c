@@ -68,7 +68,7 @@ const struct config_row config_rows[] = {
       .choices = log_levels, .doc = "the least that is logged" },
     { "log-format", "log.format", .fallback = "json", AT(log_format), .type = CONFIG_ENUM,
       .choices = log_formats, .doc = "lines for machines or for people" },
-    { "in-flight", "limits.inFlight", .fallback = "50", AT(in_flight), .type = CONFIG_INT, .min = 1,
+    { "in-flight", "limits.inFlight", .fallback = "16", AT(in_flight), .type = CONFIG_INT, .min = 1,
       .max = 1000, .doc = "requests to the API server under way at a time" },
     { "resync-seconds", "limits.resyncSeconds", .fallback = "600", AT(resync_ms),
       .type = CONFIG_SECONDS, .min = 10, .max = 86400,

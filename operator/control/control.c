@@ -13,13 +13,12 @@
 #include <string.h>
 
 enum {
-    PASSES_AT_ONCE = 64, /* each lends documents from the caches */
-    SETTLE_MS = 50,      /* events of a job that come together are one pass */
-    SETTLE_MAX_MS =
-        500, /* of many segments: a status write for each would cost more than it says */
-    SETTLE_SEGMENTS = 2, /* a millisecond for so many */
-    REFUSED_MS = 60000,  /* what cannot be as it is: looked at again, should the cluster change */
-    ORPHANS_MS = 30000,  /* a look that was refused, or came too early, is made again */
+    PASSES_AT_ONCE = 64,  /* each lends documents from the caches */
+    SETTLE_MS = 50,       /* events of a job that come together are one pass */
+    SETTLE_MAX_MS = 2000, /* of many at a time: a status write for each costs more than it says */
+    SETTLE_SEGMENT_MS = 2,
+    REFUSED_MS = 60000, /* what cannot be as it is: looked at again, should the cluster change */
+    ORPHANS_MS = 30000, /* a look that was refused, or came too early, is made again */
 };
 
 struct control {
@@ -197,13 +196,22 @@ static void job_changed(void *ctx, enum kube_event event, const cJSON *object)
     work_add(area->control->work, key, !control_is_synced(area->control));
 }
 
-/* The longer the film, the more come together. */
+/* The more are under way, the more come together. */
 static int64_t settle_ms(const struct job *job)
 {
-    int64_t ms = job->segments / SETTLE_SEGMENTS;
+    int64_t ms = (int64_t)job->at_once * SETTLE_SEGMENT_MS;
 
     ms = ms > SETTLE_MS ? ms : SETTLE_MS;
     return ms < SETTLE_MAX_MS ? ms : SETTLE_MAX_MS;
+}
+
+/* A failed pod, or one that somebody deletes, wants a successor. */
+static bool is_bad_news(const cJSON *pod)
+{
+    const char *phase = json_text(pod, "status.phase");
+
+    return strcmp(phase, "Failed") == 0 ||
+           (json_path(pod, "metadata.deletionTimestamp") && strcmp(phase, "Succeeded") != 0);
 }
 
 static void pod_changed(void *ctx, enum kube_event event, const cJSON *pod)
@@ -219,7 +227,7 @@ static void pod_changed(void *ctx, enum kube_event event, const cJSON *pod)
     else
         pod_index_add(control->index, pod);
     if (job)
-        work_add_after(control->work, job->key, settle_ms(job));
+        work_add_after(control->work, job->key, is_bad_news(pod) ? SETTLE_MS : settle_ms(job));
     else if (control->leads && event != KUBE_DELETED)
         orphan_look(area, pod);
 }
@@ -232,7 +240,7 @@ static void news_of(void *ctx, const char *uid)
     if (!job)
         return;
     /* Some of many segments can wait for others; the last one, the plan and the output cannot. */
-    if (job->watch && track_done_count(job->watch) < job->left)
+    if (job->watch && job->left && !job_has_all(job))
         work_add_after(control->work, job->key, settle_ms(job));
     else
         work_add(control->work, job->key, false);
@@ -287,7 +295,7 @@ static int area_open(struct area *area, struct control *control, const char *spa
                                         .resource = cluster_kube_pods,
                                         .space = space,
                                         .selector = CLUSTER_KUBE_SELECTOR,
-                                        .keep = cluster_kube_keep_pod,
+                                        .wanted = cluster_kube_pod_wanted,
                                         .changed = pod_changed,
                                         .synced = area_synced,
                                         .reconnected = pods_reconnected,

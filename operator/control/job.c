@@ -11,6 +11,7 @@
 enum {
     BEAT_MS = 5000,
     PROGRESS_MS = 30000, /* a write to the API server, for people who watch */
+    TIDY_MS = 60000,     /* the pods of done segments: others first */
     VOLUMES_MS = 30000,  /* a claim that does not fit may be replaced */
 };
 
@@ -139,23 +140,38 @@ static void expired_delete(struct job *job, const cJSON *object)
     job_send(job, "DELETE", path, options, KUBE_PATCH_NONE, expired_deleted);
 }
 
-/* What waits for a claim looks again of itself. */
+/* Those that were there at the last pass are counted, and forgotten when the next begins. */
+bool job_has_all(const struct job *job)
+{
+    size_t count = job->watch ? track_done_count(job->watch) : 0;
+
+    return count >= job->noted + job->left;
+}
+
+/* What waits for a claim looks again of itself. The last records may have come during the pass. */
 static int64_t wake_of(const struct job *job, const struct reconcile_result *result)
 {
     int64_t look_ms = clock_unix_ms() + VOLUMES_MS;
 
+    if (job->left && job_has_all(job))
+        return clock_unix_ms();
     if (!job->volume_problem[0] || (result->wake_ms && result->wake_ms < look_ms))
         return result->wake_ms;
     return look_ms;
 }
 
-static void left_note(struct job *job, const struct job_status *status)
+static void left_note(struct job *job, const struct reconcile_result *result)
 {
-    job->segments = job->left = 0;
+    const struct job_status *status = result->status;
+    const cJSON *object = job_object(job);
+    int64_t at_once = object ? parallelism_of(object) : 1;
+
+    job->at_once = job->left = 0;
+    job->noted = result->done_seen;
     if (status->phase != PHASE_CONVERTING || !status->planned)
         return;
-    job->segments = status->plan.segments;
-    for (uint32_t i = 0; i < job->segments; i++)
+    job->at_once = at_once < status->plan.segments ? (uint32_t)at_once : status->plan.segments;
+    for (uint32_t i = 0; i < status->plan.segments; i++)
         job->left += !status->completed[i];
 }
 
@@ -168,7 +184,7 @@ static void pass_end(void *ctx, int rc, const struct reconcile_result *result,
         object && job_is_deleted(object) && objects_has_finalizer(object, NAME_JOB_FINALIZER);
 
     if (rc == 0)
-        left_note(job, result->status);
+        left_note(job, result);
     if (going && rc < 0 && (err->code == ERR_CONFIG || err->code == ERR_INTERNAL))
         job->unreadable = true; /* or its status may not be written: it may go all the same */
     if (going && (rc == 0 || job->unreadable))
@@ -268,6 +284,7 @@ int job_new(struct job **out, struct area *area, const cJSON *object, struct err
                   .tracking = true,
                   .cluster = opts->pods },
         .progress_every_ms = PROGRESS_MS,
+        .tidy_ms = TIDY_MS,
         .event = job_tell,
         .ctx = job,
     };

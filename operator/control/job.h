@@ -36,8 +36,10 @@ struct job {
     bool forgotten;   /* Redis was told to */
     bool unreadable;  /* deleted, and no pass can be made: its pods go without */
     struct err held;  /* why the job is read again, told afterwards */
-    /* While it converts, as of the last pass: how many segments it has, and are not counted. */
-    uint32_t segments, left;
+    /* While it converts, as of the last pass: how many segments there are at a time, how many are
+     * not counted, and how many done records of tracking were. */
+    uint32_t at_once, left;
+    size_t noted;
     int64_t begun_us;
 };
 
@@ -45,6 +47,8 @@ struct job {
 int job_new(struct job **out, struct area *area, const cJSON *object, struct err *err);
 void job_free(struct job *job);
 void job_begin(struct job *job);
+/* Tracking has a record for every segment that is not counted yet: nothing more is waited for. */
+bool job_has_all(const struct job *job);
 /* Any event of a pod of the job. */
 void job_pod_seen(struct job *job, const cJSON *pod);
 

@@ -76,6 +76,21 @@ static void fate_when_stopped(const struct acts *acts, const struct pod_view *po
         fate->del = reason;
 }
 
+/* Done and counted, it may stay a while: what others wait for is written first. Whoever deletes it,
+ * as a drain does, does not wait. */
+static bool may_stay(struct pass *pass, const struct pod_view *pod)
+{
+    int64_t until_ms;
+
+    if (!pass->seen->tidy_ms || pod->deletion_ms || !pod_is_terminal(pod) ||
+        attempt_class_of(pass, pod) != CLASS_DONE)
+        return false;
+    until_ms = pod_end_ms(pod, pass->now_ms) + pass->seen->tidy_ms;
+    until_ms += DECIDE_TIDY_STEP_MS - until_ms % DECIDE_TIDY_STEP_MS;
+    pass_wake(pass, until_ms);
+    return pass->now_ms < until_ms;
+}
+
 static void fate_when_active(const struct acts *acts, const struct pod_view *pod, bool over)
 {
     struct pass *pass = acts->pass;
@@ -84,7 +99,7 @@ static void fate_when_active(const struct acts *acts, const struct pod_view *pod
     struct judgement judgement;
 
     if (over) {
-        if (pod->has_finalizer && is_accounted(pass, pod))
+        if (pod->has_finalizer && is_accounted(pass, pod) && !may_stay(pass, pod))
             fate->release = "Counted";
         return;
     }
@@ -176,6 +191,26 @@ static void fate_of_finished(const struct acts *acts)
         pass_wake(pass, until_ms);
         if (i >= pass->spec->pod_retention || pass->now_ms >= until_ms)
             fate->del = "Retention";
+    }
+}
+
+/* Some of what is done in each pass, so that none is long; the others follow at once. */
+static void tidy_some(const struct acts *acts)
+{
+    struct pass *pass = acts->pass;
+    uint32_t count = 0;
+
+    if (!pass->seen->tidy_ms || pass->seen->deleted)
+        return;
+    for (size_t i = 0; i < pass->seen->pod_count; i++) {
+        const struct pod_view *pod = &pass->seen->pods[i];
+        struct fate *fate = &acts->fates[i];
+
+        if ((!fate->release && !fate->del) || !pod_is_terminal(pod) || pod->deletion_ms ||
+            attempt_class_of(pass, pod) != CLASS_DONE || ++count <= DECIDE_TIDY_LOT)
+            continue;
+        fate->release = fate->del = NULL;
+        pass_wake(pass, pass->now_ms + 1);
     }
 }
 
@@ -282,6 +317,7 @@ void acts_build(struct pass *pass, struct decision *out)
     if (active)
         fate_of_surplus(&acts);
     fate_of_finished(&acts);
+    tidy_some(&acts);
     push_fates(&acts);
     if (active)
         creates(&acts);

@@ -52,10 +52,11 @@ struct dead_letter {
 enum condition {                            /* each True, False or absent */
                  CONDITION_DEGRADED,        /* tracking is away */
                  CONDITION_WAITING_FOR_GPU, /* unschedulable, with the scheduler's words */
+                 CONDITION_UNSCHEDULABLE,   /* the same, and it is not for want of a GPU */
                  CONDITION_IMAGE_PULL_FAILED,
                  CONDITION_INVALID_VOLUME, /* a claim that several nodes cannot share */
 };
-#define CONDITION_COUNT 4
+#define CONDITION_COUNT 5
 const char *condition_name(enum condition condition);
 
 /* The job's status as it is stored; small enough for one object. */
@@ -132,6 +133,7 @@ struct observed {
     bool deleted;      /* the StereoJob has a deletionTimestamp */
     const char *retry; /* annotation, or NULL */
     bool discard;
+    const char *gpu; /* the resource that a converting pod asks for, "nvidia.com/gpu"; NULL: none */
     const char *volume_problem;  /* why no pod may be started on the job's claims; NULL: they fit */
     const struct pod_view *pods; /* all pods of the job, any order */
     size_t pod_count;
@@ -143,6 +145,9 @@ struct observed {
     const struct record *done;  /* records with a right mac, any order, any stage */
     size_t done_count;
     int64_t tracking_away_grace_ms; /* how long away before Degraded says so */
+    /* How long the pod of a done attempt may stay while others are busy, at least: what is urgent
+     * comes before tidying up. 0: it goes at once, and all go at once. */
+    int64_t tidy_ms;
 };
 
 enum action_kind { ACTION_CREATE, ACTION_DELETE, ACTION_RELEASE };
@@ -182,6 +187,8 @@ void decision_clear(struct decision *decision);
 #define DECIDE_LOST_POD_GRACE_MS       30000 /* after deletionTimestamp + grace */
 #define DECIDE_INTERRUPTIONS_WINDOW_MS 600000
 #define DECIDE_RETENTION_MS            3600000 /* a failed pod is kept for its log so long at most */
+#define DECIDE_TIDY_LOT                100     /* pods of done attempts that go in one pass */
+#define DECIDE_TIDY_STEP_MS            5000    /* those that end within it go together */
 #define DECIDE_RESOURCE_STEP           150     /* percent of the last, each time */
 #define DECIDE_RESOURCE_CAP            400     /* percent */
 

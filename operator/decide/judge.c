@@ -98,17 +98,30 @@ static bool comes_first(const struct pod_view *pod, const struct pod_view *than)
     return pod->id.index < than->id.index;
 }
 
+/* The scheduler's words name the resource, as lacking or in a taint; or they name no resource but
+ * the labels by which the converting pods alone choose their nodes. */
+static bool lacks_gpu(const struct pass *pass, const struct pod_view *pod)
+{
+    const char *gpu = pass->seen->gpu;
+
+    return pod->waiting == POD_UNSCHEDULABLE && gpu && pod->id.stage == STAGE_CONVERT &&
+           (strstr(pod->waiting_message, gpu) ||
+            (strstr(pod->waiting_message, "node affinity/selector") &&
+             !strstr(pod->waiting_message, "Insufficient")));
+}
+
 /* The words of the first pod in film order, so that they do not change with the pods' order. */
 static void judge_waiting(struct pass *pass, enum condition condition, enum pod_waiting waiting,
                           const char *reason)
 {
     const struct pod_view *first = NULL;
+    bool gpu = condition == CONDITION_WAITING_FOR_GPU;
 
     for (size_t i = 0; i < pass->seen->pod_count; i++) {
         const struct pod_view *pod = &pass->seen->pods[i];
 
         if (pod->phase == POD_PENDING && pod->waiting == waiting && !pod->deletion_ms &&
-            comes_first(pod, first))
+            lacks_gpu(pass, pod) == gpu && comes_first(pod, first))
             first = pod;
     }
     if (first)
@@ -128,6 +141,7 @@ void judge_conditions(struct pass *pass)
     }
     judge_degraded(pass);
     judge_waiting(pass, CONDITION_WAITING_FOR_GPU, POD_UNSCHEDULABLE, "Unschedulable");
+    judge_waiting(pass, CONDITION_UNSCHEDULABLE, POD_UNSCHEDULABLE, "Unschedulable");
     judge_waiting(pass, CONDITION_IMAGE_PULL_FAILED, POD_IMAGE_PULL, "ImagePullFailed");
     if (pass->seen->volume_problem)
         job_status_condition(pass->next, CONDITION_INVALID_VOLUME, true, pass->now_ms, "AccessMode",

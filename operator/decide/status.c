@@ -18,6 +18,7 @@ static const char *const phase_names[PHASE_COUNT] = {
 static const char *const condition_names[CONDITION_COUNT] = {
     [CONDITION_DEGRADED] = "Degraded",
     [CONDITION_WAITING_FOR_GPU] = "WaitingForGPU",
+    [CONDITION_UNSCHEDULABLE] = "Unschedulable",
     [CONDITION_IMAGE_PULL_FAILED] = "ImagePullFailed",
     [CONDITION_INVALID_VOLUME] = "InvalidVolume",
 };

@@ -24,6 +24,7 @@ struct kube_call {
     enum call_state state;
     char *method, *path, *body; /* owned */
     enum kube_patch patch;
+    const struct json_pick *wanted; /* of the answer; NULL: all */
     bool urgent;
     void (*done)(void *ctx, const struct kube_status *status, const cJSON *doc);
     struct kube_stream stream; /* of a stream; its path is not kept */

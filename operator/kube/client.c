@@ -134,6 +134,13 @@ static void fail_queued(struct kube_client *client, const struct err *err)
     leave(client);
 }
 
+static int answer_parse(cJSON **out, const struct kube_call *call, struct err *err)
+{
+    if (call->wanted)
+        return json_parse_picked(out, call->in.data, call->in.len, call->wanted, err);
+    return json_parse_without(out, call->in.data, call->in.len, KUBE_UNUSED, err);
+}
+
 static void tell_answer(struct kube_call *call, int code)
 {
     AUTO(cJSON) cJSON *doc = NULL;
@@ -148,8 +155,7 @@ static void tell_answer(struct kube_call *call, int code)
         return;
     }
     status = (struct kube_status){ .code = code };
-    if (call->in.len > 0 &&
-        json_parse_without(&doc, call->in.data, call->in.len, KUBE_UNUSED, &err) < 0) {
+    if (call->in.len > 0 && answer_parse(&doc, call, &err) < 0) {
         tell_curl(call, err.msg);
         return;
     }
@@ -470,6 +476,7 @@ void kube_call_start(struct kube_client *client, const struct kube_request *requ
 
     call->body = request->body ? json_print(request->body) : NULL;
     call->patch = request->patch;
+    call->wanted = request->wanted;
     call->urgent = request->urgent;
     call->done = request->done;
     call->ctx = request->ctx;

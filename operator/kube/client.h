@@ -20,6 +20,7 @@
 #include "common/auto.h"
 #include "common/err.h"
 #include "common/json.h"
+#include "common/json_pick.h"
 #include "operator/kube/config.h"
 
 #include <stdbool.h>
@@ -74,7 +75,8 @@ struct kube_request {
     const char *path;   /* "/api/v1/namespaces/a/pods/b?x=y", already encoded; any length; copied */
     const cJSON *body;  /* or NULL; printed at once, not kept */
     enum kube_patch patch;
-    bool urgent; /* is not queued, however many are in flight: of the Lease */
+    const struct json_pick *wanted; /* of the answer; borrowed until done; NULL: all */
+    bool urgent;                    /* is not queued, however many are in flight: of the Lease */
     /* Exactly once, unless the call is cancelled, never from within kube_call_start. May start and
      * cancel calls and close the client. code 2xx: doc
      * is the answer (borrowed; may be NULL when empty), status->code the code. Else doc is NULL and

@@ -82,10 +82,11 @@ static void on_end(void *ctx, const struct kube_status *status)
     core_ended(reflector->core, clock_mono_us(), status);
 }
 
-static void start_list(struct kube_reflector *reflector, const char *path)
+static void start_list(struct kube_reflector *reflector, const char *path,
+                       const struct json_pick *wanted)
 {
     const struct kube_request request = {
-        .method = "GET", .path = path, .done = on_list, .ctx = reflector
+        .method = "GET", .path = path, .wanted = wanted, .done = on_list, .ctx = reflector
     };
 
     kube_call_start(reflector->opts.client, &request, &reflector->call);
@@ -120,7 +121,7 @@ static void step(struct kube_reflector *reflector)
     }
     path = kube_path(&reflector->opts.resource, reflector->opts.space, NULL, NULL, todo.query);
     if (todo.act == CORE_LIST)
-        start_list(reflector, path);
+        start_list(reflector, path, todo.wanted);
     else
         start_watch(reflector, path, &todo);
 }

@@ -23,6 +23,9 @@ struct kube_reflector_opts {
     struct kube_resource resource;
     const char *space;    /* NULL: all namespaces */
     const char *selector; /* labelSelector, or NULL; not encoded; copied */
+    /* All that is read of an object, borrowed; NULL: everything. Of it must be apiVersion, kind and
+     * metadata with namespace, name, uid, resourceVersion and annotations. */
+    const struct json_pick *wanted;
     /* Slims an object in place before it is stored (managedFields are gone already); may be NULL.
      */
     void (*keep)(void *ctx, cJSON *object);

@@ -50,6 +50,8 @@ struct core {
     bool odd_told;
     int failure_told; /* its code and one; 0: none since all was well */
     char *query;      /* owned; of the todo */
+    /* user.wanted, in a line of a watch and in a list. */
+    struct json_pick line_wanted[3], list_wanted[5];
 };
 
 /* --- life --- */
@@ -83,6 +85,12 @@ struct core *core_new(const struct core_opts *opts)
         core->opts.random = chance;
     core->no_streaming = core->user.no_streaming_list;
     cache_init(&core->cache, &core->user);
+    core->line_wanted[0] = (struct json_pick){ "type", NULL };
+    core->line_wanted[1] = (struct json_pick){ "object", core->user.wanted };
+    core->list_wanted[0] = (struct json_pick){ "kind", NULL };
+    core->list_wanted[1] = (struct json_pick){ "apiVersion", NULL };
+    core->list_wanted[2] = (struct json_pick){ "metadata", NULL };
+    core->list_wanted[3] = (struct json_pick){ "items", core->user.wanted };
     list_begin(core);
     return core;
 }
@@ -204,6 +212,7 @@ void core_next(struct core *core, int64_t now_us, struct core_todo *out)
         add_parameter(&query, "labelSelector", core->user.selector);
     if (core->phase == PHASE_PAGES) {
         out->act = CORE_LIST;
+        out->wanted = core->user.wanted ? core->list_wanted : NULL;
         list_query(core, &query);
     } else {
         out->act = CORE_WATCH;
@@ -570,6 +579,22 @@ static bool take_line(struct core *core, int64_t now_us, const char *type, cJSON
     return true;
 }
 
+/* An error is another object than those of which some is wanted. */
+static int line_parse(cJSON **out, const struct core *core, const char *text, size_t len,
+                      struct err *err)
+{
+    AUTO(cJSON) cJSON *doc = NULL;
+
+    if (!core->user.wanted)
+        return json_parse_without(out, text, len, KUBE_UNUSED, err);
+    if (json_parse_picked(&doc, text, len, core->line_wanted, err) < 0)
+        return -1;
+    if (strcmp(json_member(doc, "type"), "ERROR") == 0)
+        return json_parse(out, text, len, err);
+    *out = TAKE(doc);
+    return 0;
+}
+
 bool core_line(struct core *core, int64_t now_us, const char *text, size_t len)
 {
     static const struct kube_status broken = { .code = 200, .reason = "a line that is no event" };
@@ -578,8 +603,7 @@ bool core_line(struct core *core, int64_t now_us, const char *text, size_t len)
 
     heard(core, now_us);
     core->line_us = now_us;
-    if (json_parse_without(&doc, text, len, KUBE_UNUSED, &err) < 0 ||
-        !cJSON_IsObject(item_at(doc, "object"))) {
+    if (line_parse(&doc, core, text, len, &err) < 0 || !cJSON_IsObject(item_at(doc, "object"))) {
         core->lines++;
         fail(core, now_us, &broken);
         return false;

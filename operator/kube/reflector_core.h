@@ -30,7 +30,8 @@ enum core_act {
 };
 struct core_todo {
     enum core_act act;
-    const char *query; /* encoded; borrowed until the next core_next */
+    const char *query;              /* encoded; borrowed until the next core_next */
+    const struct json_pick *wanted; /* of a list; NULL: all of it */
     uint32_t wait_ms, deadline_ms;
     /* Of a watch: when it has been silent for this long, ask core_is_silent. 0: never. */
     uint32_t silence_ms;

@@ -3,6 +3,7 @@
 
 #include "common/clock.h"
 #include "common/mem.h"
+#include "operator/pods/resources.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
@@ -179,6 +180,16 @@ static bool is_deleted(const struct pass *pass)
            (cluster->ops->is_ending && cluster->ops->is_ending(cluster));
 }
 
+static const char *gpu_of(const cJSON *job)
+{
+    const cJSON *gpu = json_path(job, "spec.resources.gpu");
+    const char *name = json_member(gpu, "name");
+
+    if (resources_gpus(gpu) <= 0)
+        return NULL;
+    return name[0] ? name : RESOURCES_GPU;
+}
+
 static void choose(struct pass *pass, int64_t now_ms)
 {
     const struct observed seen = {
@@ -187,6 +198,7 @@ static void choose(struct pass *pass, int64_t now_ms)
         .deleted = is_deleted(pass),
         .retry = annotation(pass->job, ANNOTATION_RETRY),
         .discard = annotation(pass->job, ANNOTATION_DISCARD) != NULL,
+        .gpu = gpu_of(pass->job),
         .volume_problem = pass->opts->volume_problem,
         .pods = pass->views,
         .pod_count = pass->view_count,
@@ -196,6 +208,7 @@ static void choose(struct pass *pass, int64_t now_ms)
         .tracking_error = pass->track.error,
         .done = pass->track.done,
         .done_count = pass->track.done_count,
+        .tidy_ms = pass->opts->tidy_ms,
         .tracking_away_grace_ms = pass->opts->track ? DEGRADED_AFTER_MS : 0,
     };
 
@@ -247,8 +260,10 @@ static void tell_retry(const struct pass *pass, const struct attempt_id *id)
 /* Ends the pass: nothing of it is left. */
 static void pass_end(struct pass *pass)
 {
-    const struct reconcile_result result = { pass->decision.wake_ms, &pass->decision.status,
-                                             pass->decision.expired };
+    const struct reconcile_result result = { .wake_ms = pass->decision.wake_ms,
+                                             .status = &pass->decision.status,
+                                             .done_seen = pass->track.done_count,
+                                             .expired = pass->decision.expired };
 
     if (pass->rc == 0)
         pass->end.call(pass->end.ctx, 0, &result, NULL);

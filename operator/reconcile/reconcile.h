@@ -24,6 +24,7 @@ struct reconcile_opts {
     /* While it converts, how far it has come is written as often as this, though nothing else
      * changed; 0: never (who looks on sees the heartbeats). */
     uint32_t progress_every_ms;
+    uint32_t tidy_ms; /* see struct observed */
     /* Something a person may want to know: reason is CamelCase; may be NULL. */
     void (*event)(void *ctx, const char *reason, const char *message);
     void *ctx;
@@ -32,6 +33,7 @@ struct reconcile_opts {
 struct reconcile_result {
     int64_t wake_ms;                 /* come again then; 0 = when something happens */
     const struct job_status *status; /* what is stored now; borrowed for the call */
+    size_t done_seen;                /* done records of tracking that this pass took in */
     bool expired; /* the job is to be deleted: over for longer than ttlSecondsAfterFinished */
 };
 struct reconcile_end {

@@ -27,9 +27,6 @@ static void controller_add(struct names *names)
     names->terminal_errors =
         metrics_add(m, METRIC_COUNTER, "controller_runtime_terminal_reconcile_errors_total",
                     "Passes that failed and are not tried again.", "controller");
-    names->reconcile_timeouts =
-        metrics_add(m, METRIC_COUNTER, "controller_runtime_reconcile_timeouts_total",
-                    "Passes that took too long.", "controller");
     names->reconcile_seconds =
         metrics_add_histogram(m, "controller_runtime_reconcile_time_seconds", "Time of one pass.",
                               "controller", metric_seconds, metric_seconds_count);

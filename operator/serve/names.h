@@ -17,7 +17,7 @@ struct names {
     char *host;              /* owned; the API server, a label */
     /* Borrowed from metrics. */
     struct metric *reconciles, *reconcile_errors, *terminal_errors, *reconcile_seconds;
-    struct metric *workers_max, *workers_active, *reconcile_timeouts;
+    struct metric *workers_max, *workers_active;
     struct metric *depth, *adds, *retries, *queue_seconds, *work_seconds, *unfinished, *longest;
     struct metric *requests, *request_seconds, *request_retries, *leader;
     struct metric *watch_reconnects, *relists, *cache_age; /* {resource,reason}, ..., {resource} */

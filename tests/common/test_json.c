@@ -2,6 +2,7 @@
 #include "tests/common/check.h"
 
 #include "common/json.h"
+#include "common/json_pick.h"
 #include "common/mem.h"
 
 #include <math.h>
@@ -335,6 +336,70 @@ static void what_is_cut_short_is_refused(void **state)
     }
 }
 
+static const struct json_pick picked_in[] = { { "x", NULL }, { "y", NULL }, { NULL, NULL } };
+static const struct json_pick picked[] = { { "whole", NULL }, { "in", picked_in }, { NULL, NULL } };
+
+static void only_what_is_wanted_is_there(void **state)
+{
+    static const struct row {
+        const char *text, *rest;
+    } rows[] = {
+        { "{}", "{}" },
+        { " {\"a\":1 , \"whole\" : [1, {\"b\":2}] } ", "{\"whole\":[1,{\"b\":2}]}" },
+        { "{\"whole\":null,\"a\":{\"whole\":1}}", "{\"whole\":null}" },
+        { "{\"in\":{\"a\":\"}\",\"y\":2,\"b\":[\"]\"],\"x\":1}}", "{\"in\":{\"y\":2,\"x\":1}}" },
+        { "{\"in\":[{\"x\":1,\"a\":0},{\"a\":1},[{\"a\":1}],7,\"a\"]}",
+          "{\"in\":[{\"x\":1},{},[{\"a\":1}],7,\"a\"]}" },
+        { "{\"in\":[],\"whole\":\"in\"}", "{\"in\":[],\"whole\":\"in\"}" },
+        { "{\"in\":3,\"inner\":{\"x\":1},\"i\":0}", "{\"in\":3}" },
+        { "{\"a\\\"in\":{\"x\":1},\"b\":\"\\\\\",\"in\":{\"x\":\"\\\"}\"}}",
+          "{\"in\":{\"x\":\"\\\"}\"}}" },
+        { "[1]", "[1]" },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        AUTO(cJSON) cJSON *doc = NULL;
+        AUTO_FREE char *text = NULL;
+        struct err err;
+
+        CHECK_OK(json_parse_picked(&doc, rows[i].text, strlen(rows[i].text), picked, &err), err);
+        text = json_print(doc);
+        assert_string_equal(text, rows[i].rest);
+    }
+}
+
+static void what_is_picked_from_no_json_is_refused(void **state)
+{
+    static const char *const texts[] = {
+        "",
+        "{",
+        "{\"in\":",
+        "{\"a\":[1",
+        "{\"a\":1",
+        "{\"in\":{\"x\":1}",
+        "{\"in\":{\"x\":}}",
+        "{\"a\" 1}",
+        "{\"in\":[{\"x\":1} {}]}",
+        "{\"x\":1}}",
+        "{\"a\":\"b",
+        "{\"whole\":1,\"whole\":2}",
+        "{,}",
+        "{\"a\":1,}",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        cJSON *doc = NULL;
+        struct err err;
+
+        if (json_parse_picked(&doc, texts[i], strlen(texts[i]), picked, &err) == 0)
+            fail_msg("taken: %s", texts[i]);
+        assert_null(doc);
+        assert_true(err.msg[0]);
+    }
+}
+
 static void path_set_makes_and_replaces(void **state)
 {
     AUTO(cJSON) cJSON *doc = parse("{\"a\":1,\"b\":{\"keep\":true}}");
@@ -470,6 +535,8 @@ int main(void)
         cmocka_unit_test(texts_are_never_null),
         cmocka_unit_test(a_member_is_left_out),
         cmocka_unit_test(what_is_cut_short_is_refused),
+        cmocka_unit_test(only_what_is_wanted_is_there),
+        cmocka_unit_test(what_is_picked_from_no_json_is_refused),
         cmocka_unit_test(path_set_makes_and_replaces),
         cmocka_unit_test(i64_survives_the_round_trip),
         cmocka_unit_test(numbers_print_exactly_and_shortly),

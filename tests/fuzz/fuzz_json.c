@@ -2,6 +2,7 @@
 #include "tests/fuzz/fuzz.h"
 
 #include "common/json.h"
+#include "common/json_pick.h"
 
 #include <string.h>
 
@@ -49,13 +50,52 @@ static void check_without(cJSON *doc, const uint8_t *data, size_t size)
     FUZZ_CHECK(cJSON_Compare(doc, without, true));
 }
 
+static const struct json_pick inner[] = { { "b", NULL }, { "c", NULL }, { NULL, NULL } };
+static const struct json_pick outer[] = { { "a", inner }, { "b", NULL }, { NULL, NULL } };
+
+static void pick(cJSON *node, const struct json_pick *wanted)
+{
+    cJSON *next = NULL;
+
+    for (cJSON *item = node->child; item; item = next) {
+        const struct json_pick *found = wanted;
+
+        next = item->next;
+        if (cJSON_IsArray(node)) {
+            if (cJSON_IsObject(item))
+                pick(item, wanted);
+            continue;
+        }
+        while (found->name && strcmp(found->name, item->string) != 0)
+            found++;
+        if (!found->name)
+            cJSON_Delete(cJSON_DetachItemViaPointer(node, item));
+        else if (found->in)
+            pick(item, found->in);
+    }
+}
+
+/* What is picked from the text is what the tree has there. */
+static void check_picked(cJSON *doc, const uint8_t *data, size_t size)
+{
+    AUTO(cJSON) cJSON *picked = NULL;
+    struct err err;
+
+    if (memmem(data, size, "\\u", 2))
+        return;
+    FUZZ_CHECK(json_parse_picked(&picked, (const char *)data, size, outer, &err) == 0);
+    pick(doc, outer);
+    FUZZ_CHECK(cJSON_Compare(doc, picked, true));
+}
+
 /* What was taken prints, and what was printed is taken as the same. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    AUTO(cJSON) cJSON *doc = NULL, *back = NULL, *pretty = NULL;
+    AUTO(cJSON) cJSON *doc = NULL, *back = NULL, *pretty = NULL, *any = NULL;
     AUTO_FREE char *text = NULL, *again = NULL, *lines = NULL;
     struct err err = { 0 };
 
+    (void)json_parse_picked(&any, (const char *)data, size, outer, &err);
     if (json_parse(&doc, (const char *)data, size, &err) < 0) {
         FUZZ_CHECK(!doc && err.code == ERR_CONFIG && err.msg[0]);
         return 0;
@@ -68,6 +108,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     again = json_print(back);
     FUZZ_CHECK(strcmp(text, again) == 0);
     FUZZ_CHECK(cJSON_Compare(back, pretty, true));
+    check_picked(back, data, size);
     check_without(doc, data, size);
     return 0;
 }

@@ -111,6 +111,26 @@ static const struct row convert_rows[] = {
     { PLANNED, .name = "a done pod is counted, released and deleted", .pods = "c0 ok; c1 run",
       .phase = PHASE_CONVERTING, .acts = "~c0/0/0; -c0/0/0:Finished; +c2/0/0",
       .want_completed = "0", .say = "1 of 3" },
+    { PLANNED, .name = "where others are busy a done pod may stay a minute",
+      .seen = { .tidy_ms = 60000 }, .pods = "c0 ok T-59000; c1 run", .phase = PHASE_CONVERTING,
+      .acts = "+c2/0/0", .want_completed = "0", .wake = 5000 },
+    { PLANNED, .name = "then it goes", .seen = { .tidy_ms = 60000 }, .completed = "0",
+      .pods = "c0 ok T-65000; c1 run; c2 run", .phase = PHASE_CONVERTING,
+      .acts = "~c0/0/0; -c0/0/0:Finished" },
+    { PLANNED, .name = "it does not hold up who deletes it", .seen = { .tidy_ms = 60000 },
+      .completed = "0", .pods = "c0 ok D-10; c1 run; c2 run", .phase = PHASE_CONVERTING,
+      .acts = "~c0/0/0" },
+    { PLANNED, .name = "what failed does not stay for it", .seen = { .tidy_ms = 60000 },
+      .completed = "2", .pods = "c0 fail:Internal; c0 n1 f1 run; c1 run", .phase = PHASE_CONVERTING,
+      .acts = "~c0/0/0", .failed_pods = 1 },
+    { .n = 3,
+      .was = { .phase = PHASE_ASSEMBLING },
+      .name = "nobody is busy when the job is over",
+      .seen = { .tidy_ms = 60000 },
+      .completed = "0-2",
+      .pods = "c2 ok; a ok",
+      .phase = PHASE_COMPLETED,
+      .acts = "~c2/0/0; ~a/0/0; -c2/0/0:Finished; -a/0/0:Finished" },
     { PLANNED, .name = "a done record counts before its pod ends", .pods = "c0 run; c1 run",
       .done = "c0", .phase = PHASE_CONVERTING, .acts = "", .want_completed = "0" },
     { .n = 3,
@@ -343,7 +363,28 @@ static const struct row judge_rows[] = {
       .want_failed = "0", .say = "pendingDeadlineSeconds (50): waiting words" },
     { PLANNED, .name = "before it, unschedulable is a condition",
       .spec = { .pending_deadline_s = { true, 50 } }, .pods = "c0 unsched C-49000; c1 run",
-      .phase = PHASE_CONVERTING, .acts = "", .conditions = "WaitingForGPU+", .wake = 1000 },
+      .phase = PHASE_CONVERTING, .acts = "", .conditions = "Unschedulable+", .wake = 1000 },
+    { PLANNED, .name = "for want of a GPU it is another", .seen = { .gpu = "nvidia.com/gpu" },
+      .pods = "c0 nogpu; c1 run", .phase = PHASE_CONVERTING, .acts = "",
+      .conditions = "WaitingForGPU+" },
+    { PLANNED, .name = "or of nodes that are chosen for theirs",
+      .seen = { .gpu = "nvidia.com/gpu" }, .pods = "c0 nosel; c1 run", .phase = PHASE_CONVERTING,
+      .acts = "", .conditions = "WaitingForGPU+" },
+    { PLANNED, .name = "another GPU than ours is not waited for", .seen = { .gpu = "amd.com/gpu" },
+      .pods = "c0 nogpu; c1 run", .phase = PHASE_CONVERTING, .acts = "",
+      .conditions = "Unschedulable+" },
+    { PLANNED, .name = "nor one where none is asked for", .pods = "c0 nosel; c1 run",
+      .phase = PHASE_CONVERTING, .acts = "", .conditions = "Unschedulable+" },
+    { PLANNED, .name = "some wait for a GPU, others for memory",
+      .seen = { .gpu = "nvidia.com/gpu" }, .pods = "c0 nogpu; c1 unsched",
+      .phase = PHASE_CONVERTING, .acts = "", .conditions = "WaitingForGPU+ Unschedulable+" },
+    { .was = { .phase = PHASE_PLANNING },
+      .name = "planning wants no GPU",
+      .seen = { .gpu = "nvidia.com/gpu" },
+      .pods = "p nosel",
+      .phase = PHASE_PLANNING,
+      .acts = "",
+      .conditions = "Unschedulable+" },
     { PLANNED, .name = "an image that cannot be pulled is a condition", .pods = "c0 pull; c1 run",
       .phase = PHASE_CONVERTING, .acts = "", .conditions = "ImagePullFailed+" },
     { .n = 3,
@@ -864,13 +905,48 @@ static void backoff_doubles_to_its_cap(void **state)
                   rows[i].want_ms);
 }
 
+/* However many are done, a pass is short; the rest follows at once. */
+static void what_is_done_goes_in_lots(void **state)
+{
+    enum { SEGMENTS = DECIDE_TIDY_LOT + 50 };
+    struct pod_view *pods = calloc(SEGMENTS, sizeof(*pods));
+    const struct job_spec spec = { .parallelism = 2 };
+    struct job_status was = { .phase = PHASE_COMPLETED, .planned = true, .assembled = true };
+    struct observed seen = { .now_ms = NOW, .pods = pods, .pod_count = SEGMENTS, .tidy_ms = 60000 };
+    struct decision got;
+
+    (void)state;
+    was.plan.segments = SEGMENTS;
+    was.completed = malloc(SEGMENTS);
+    was.failed = calloc(SEGMENTS, 1);
+    memset(was.completed, 1, SEGMENTS);
+    for (uint32_t i = 0; i < SEGMENTS; i++)
+        pods[i] = (struct pod_view){ .id = { STAGE_CONVERT, i, 0, 0 },
+                                     .phase = POD_SUCCEEDED,
+                                     .finished_ms = NOW - 1000,
+                                     .has_finalizer = true,
+                                     .has_record = true,
+                                     .record = { .id = { STAGE_CONVERT, i, 0, 0 } } };
+    decide(&got, &spec, &was, &seen);
+    assert_int_equal(got.action_count, 2 * DECIDE_TIDY_LOT);
+    assert_int_equal(got.wake_ms, NOW + 1);
+    decision_clear(&got);
+    seen.tidy_ms = 0;
+    decide(&got, &spec, &was, &seen);
+    assert_int_equal(got.action_count, 2 * SEGMENTS);
+    decision_clear(&got);
+    job_status_clear(&was);
+    free(pods);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(plan_follow_their_table),  cmocka_unit_test(convert_follow_their_table),
-        cmocka_unit_test(class_follow_their_table), cmocka_unit_test(judge_follow_their_table),
-        cmocka_unit_test(end_follow_their_table),   cmocka_unit_test(retry_follow_their_table),
-        cmocka_unit_test(ttl_follow_their_table),   cmocka_unit_test(backoff_doubles_to_its_cap),
+        cmocka_unit_test(what_is_done_goes_in_lots),  cmocka_unit_test(plan_follow_their_table),
+        cmocka_unit_test(convert_follow_their_table), cmocka_unit_test(class_follow_their_table),
+        cmocka_unit_test(judge_follow_their_table),   cmocka_unit_test(end_follow_their_table),
+        cmocka_unit_test(retry_follow_their_table),   cmocka_unit_test(ttl_follow_their_table),
+        cmocka_unit_test(backoff_doubles_to_its_cap),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -32,6 +32,7 @@ static bool state_parse(struct pod_view *pod, const char *word)
     } states[] = {
         { "run", POD_RUNNING, POD_WAITING_NONE },      { "pend", POD_PENDING, POD_WAITING_NONE },
         { "unsched", POD_PENDING, POD_UNSCHEDULABLE }, { "pull", POD_PENDING, POD_IMAGE_PULL },
+        { "nogpu", POD_PENDING, POD_UNSCHEDULABLE },   { "nosel", POD_PENDING, POD_UNSCHEDULABLE },
         { "cfgerr", POD_PENDING, POD_CONFIG_ERROR },   { "ok", POD_SUCCEEDED, POD_WAITING_NONE },
         { "empty", POD_SUCCEEDED, POD_WAITING_NONE },
     };
@@ -46,6 +47,12 @@ static bool state_parse(struct pod_view *pod, const char *word)
             continue;
         pod->phase = states[i].phase;
         pod->waiting = states[i].waiting;
+        if (strcmp(word, "nogpu") == 0)
+            snprintf(pod->waiting_message, sizeof(pod->waiting_message),
+                     "2 Insufficient memory, 2 Insufficient nvidia.com/gpu");
+        if (strcmp(word, "nosel") == 0)
+            snprintf(pod->waiting_message, sizeof(pod->waiting_message),
+                     "didn't match Pod's node affinity/selector");
         pod->has_record = strcmp(word, "ok") == 0;
         pod->cls = CLASS_INTERNAL;
         return true;
@@ -136,7 +143,7 @@ static void pod_parse(struct pod_view *pod, char *text, int64_t now_ms)
         pod->finished_ms = now_ms - 1000;
     if (pod->phase == POD_FAILED)
         snprintf(pod->message, sizeof(pod->message), "last words");
-    if (pod->waiting != POD_WAITING_NONE)
+    if (pod->waiting != POD_WAITING_NONE && !pod->waiting_message[0])
         snprintf(pod->waiting_message, sizeof(pod->waiting_message), "waiting words");
     if (pod->has_record) {
         pod->record.id = pod->id;

@@ -4,7 +4,7 @@
  *
  * Pods are separated by ';'. The first word is the slot: p, a (assemble), x (clean) or c<index>.
  * Then in any order, times in ms relative to now:
- *   run pend unsched pull cfgerr ok (with a record) empty (succeeded, no record) fail:<Class>
+ *   run pend unsched nogpu nosel pull cfgerr ok (with a record) empty (no record) fail:<Class>
  *   e<epoch> n<attempt> f<failures> i<interruptions> m<memory %> z<storage %> v:<Class> (verdict)
  *   C<created> S<started> T<finished> D<deletion> W<waiting since> P<progress> G<grace>  nofin
  *   @<node>

@@ -104,13 +104,18 @@ static void read_done(void *ctx, const struct kube_status *status, const cJSON *
     write_end(write, -1, &held);
 }
 
+static const struct json_pick *wanted_of(const struct write *write)
+{
+    return write->resource == &cluster_kube_pods ? cluster_kube_pod_wanted : NULL;
+}
+
 /* What the cache holds is not what the API server does: read before anybody decides again. */
 static void read_live(struct write *write)
 {
     struct cluster_kube *cluster = write->cluster;
     AUTO_FREE char *path = kube_path(write->resource, cluster->space, write->object, NULL, NULL);
     const struct kube_request request = {
-        .method = "GET", .path = path, .done = read_done, .ctx = write
+        .method = "GET", .path = path, .wanted = wanted_of(write), .done = read_done, .ctx = write
     };
 
     kube_call_start(cluster->api.client, &request, NULL);
@@ -154,6 +159,7 @@ static void write_send(struct write *write, const char *method, const char *sub,
                                           .path = path,
                                           .body = body,
                                           .patch = patch,
+                                          .wanted = wanted_of(write),
                                           .done = write_done,
                                           .ctx = write };
 

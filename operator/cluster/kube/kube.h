@@ -33,7 +33,8 @@ struct cluster_kube *cluster_kube_new(const struct cluster_kube_api *api, const 
 void cluster_kube_free(struct cluster_kube *cluster); /* not while a reply is outstanding */
 struct cluster *cluster_kube_base(struct cluster_kube *cluster); /* borrowed */
 
-/* For the caches: drops what nobody here reads (keep() of the reflectors). */
-void cluster_kube_keep_pod(void *ctx, cJSON *pod);
+/* For the caches: what is read here of a pod, and what is dropped of a job that nobody reads
+ * (wanted and keep() of the reflectors). */
+extern const struct json_pick cluster_kube_pod_wanted[];
 void cluster_kube_keep_job(void *ctx, cJSON *job);
 #endif

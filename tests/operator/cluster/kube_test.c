@@ -66,7 +66,8 @@ static int begin(void **state)
     CHECK_OK(kube_reflector_open(&scene->api.jobs, &opts, &err), err);
     opts.resource = cluster_kube_pods;
     opts.selector = CLUSTER_KUBE_SELECTOR;
-    opts.keep = cluster_kube_keep_pod;
+    opts.keep = NULL;
+    opts.wanted = cluster_kube_pod_wanted;
     opts.changed = pod_changed;
     CHECK_OK(kube_reflector_open(&scene->api.pods, &opts, &err), err);
     world_wait(&scene->world, &scene->synced, 2, 20);

@@ -110,7 +110,7 @@ static void what_is_not_said_has_its_default(void **state)
     assert_true(config->pod_name && config->pod_name[0]);
     assert_string_equal(config->log_level, "info");
     assert_string_equal(config->log_format, "json");
-    assert_int_equal(config->in_flight, 50);
+    assert_int_equal(config->in_flight, 16);
     assert_int_equal(config->resync_ms, 600000);
 }
 
