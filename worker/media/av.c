@@ -2,6 +2,7 @@
 #include "worker/media/av.h"
 
 #include <libavutil/error.h>
+#include <libavutil/mathematics.h>
 #include <libavutil/pixfmt.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -35,4 +36,14 @@ enum AVPixelFormat media_pix_fmt_packed(int bit_depth, bool full_chroma)
     if (!full_chroma)
         return media_pix_fmt(bit_depth);
     return bit_depth > 8 ? AV_PIX_FMT_YUV444P10 : AV_PIX_FMT_YUV444P;
+}
+
+int media_rescale_exactly(int64_t *out, int64_t time, AVRational from, AVRational to)
+{
+    int64_t there = av_rescale_q(time, from, to);
+
+    if (there == AV_NOPTS_VALUE || av_rescale_q(there, to, from) != time)
+        return -1;
+    *out = there;
+    return 0;
 }

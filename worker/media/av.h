@@ -44,6 +44,9 @@ static inline AVRational media_rational(struct ratio r)
     return (AVRational){ (int)r.num, (int)r.den };
 }
 
+/* -1: `to` cannot say it exactly. */
+int media_rescale_exactly(int64_t *out, int64_t time, AVRational from, AVRational to);
+
 /* frame.c. The AVFrame is borrowed from the frame; its pts is the frame's. Read-only once the frame
  * is shared. _wrap moves the picture out of av (which is left blank): it must be YUV420P or
  * YUV420P10 of at least width x height, which may be smaller to crop at the right and bottom. */

@@ -5,6 +5,7 @@
 #include "common/mem.h"
 #include "common/suggest.h"
 #include "worker/media/av.h"
+#include "worker/media/nals.h"
 #include "worker/media/sei.h"
 
 #include <libavutil/dict.h>
@@ -27,6 +28,7 @@ struct media_encoder {
     struct encoder_facts facts;
     bool hevc_sei; /* libx265 writes no frame packing message: we do */
     bool top_bottom;
+    bool start_codes; /* of the encoder; what is given out has lengths */
     bool started;
     int64_t first; /* pts of the first frame: encoders count from 0 */
 };
@@ -252,7 +254,8 @@ static int fill_parameters(struct media_encoder *encoder, struct err *err)
     reorder = ctx->codec_id == AV_CODEC_ID_HEVC ? reorder_of_headers(encoder->par) : 0;
     if (encoder->par->video_delay < reorder)
         encoder->par->video_delay = reorder;
-    return 0;
+    encoder->start_codes = nals_has_start_codes(encoder->par);
+    return encoder->start_codes ? nals_convert_header(encoder->par, err) : 0;
 }
 
 /* encoder->ctx is opened; dict holds what the encoder left over. */
@@ -421,6 +424,8 @@ int media_encoder_receive(struct media_encoder *encoder, struct media_packet **o
         if (rc < 0)
             return media_av_fail(err, ERR_NOMEM, rc, "encoding");
     }
+    if (encoder->start_codes && nals_convert_packet(encoder->scratch, err) < 0)
+        return -1;
     return media_packet_wrap(out, encoder->scratch, err);
 }
 

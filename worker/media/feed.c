@@ -1,20 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "worker/media/feed.h"
 
-#include "common/hash.h"
 #include "common/mem.h"
 
 #include <pthread.h>
 #include <string.h>
 
-/* A block should stay in the CPU's cache from its read to its sum. libav reads what is larger than
- * its buffer straight from a block. */
+/* libav reads what is larger than its buffer straight from a block. */
 enum { BLOCKS = 16, BLOCK_BYTES = 1 << 18, AVIO_BYTES = 1 << 15 };
 
 struct media_feed {
-    struct store_reader *reader; /* borrowed, or NULL; the thread's */
-    struct store_writer *writer; /* borrowed, or NULL; the thread's */
-    uint32_t crc32c;             /* the thread's until it is joined */
+    struct store_writer *writer; /* borrowed; the thread's */
     AVIOContext *avio;           /* owned */
     uint8_t *blocks;             /* owned; a ring: one side fills what the other has taken */
     size_t len[BLOCKS];
@@ -28,13 +24,6 @@ struct media_feed {
     unsigned head, count;     /* under lock */
     bool ended, broken, stop; /* under lock */
 };
-
-static int read_block(struct media_feed *feed, uint64_t at, uint8_t *out, size_t *got)
-{
-    if (feed->reader)
-        return store_reader_read(feed->reader, at, out, BLOCK_BYTES, got, &feed->err);
-    return store_writer_read(feed->writer, at, out, BLOCK_BYTES, got, &feed->err);
-}
 
 /* The next free block, or -1: told to stop. */
 static int wait_for_room(struct media_feed *feed)
@@ -59,8 +48,6 @@ static void hand_over(struct media_feed *feed, bool some, bool broken)
     pthread_mutex_unlock(&feed->lock);
 }
 
-/* A block is handed over before it is summed: both sides only read it, and this one has done so
- * long before it comes round to fill it again. */
 static void *run(void *ctx)
 {
     struct media_feed *feed = ctx;
@@ -73,12 +60,11 @@ static void *run(void *ctx)
 
         if (block < 0)
             break;
-        rc = read_block(feed, at, data, &got);
+        rc = store_writer_read(feed->writer, at, data, BLOCK_BYTES, &got, &feed->err);
         if (rc < 0)
             got = 0;
         feed->len[block] = got;
         hand_over(feed, got > 0, rc < 0);
-        feed->crc32c = hash_crc32c(feed->crc32c, data, got);
         at += got;
     }
     return NULL;
@@ -155,14 +141,12 @@ void media_feed_free(struct media_feed *feed)
     free(feed);
 }
 
-static int open_feed(struct media_feed **out, struct store_reader *reader,
-                     struct store_writer *writer, struct err *err)
+int media_feed_open(struct media_feed **out, struct store_writer *writer, struct err *err)
 {
     AUTO(media_feed) struct media_feed *feed = xcalloc(1, sizeof(*feed));
     uint8_t *buffer = av_malloc(AVIO_BYTES);
     int rc;
 
-    feed->reader = reader;
     feed->writer = writer;
     feed->blocks = xmalloc((size_t)BLOCKS * BLOCK_BYTES);
     pthread_mutex_init(&feed->lock, NULL);
@@ -181,16 +165,6 @@ static int open_feed(struct media_feed **out, struct store_reader *reader,
     return 0;
 }
 
-int media_feed_open_reader(struct media_feed **out, struct store_reader *reader, struct err *err)
-{
-    return open_feed(out, reader, NULL, err);
-}
-
-int media_feed_open_writer(struct media_feed **out, struct store_writer *writer, struct err *err)
-{
-    return open_feed(out, NULL, writer, err);
-}
-
 AVIOContext *media_feed_avio(const struct media_feed *feed)
 {
     return feed->avio;
@@ -201,17 +175,4 @@ bool media_feed_failed(const struct media_feed *feed, struct err *err)
     if (feed->failed)
         *err = feed->err;
     return feed->failed;
-}
-
-int media_feed_crc32c(struct media_feed *feed, uint32_t *out, struct err *err)
-{
-    unsigned block;
-
-    while (wait_for_block(feed, &block))
-        take_block(feed);
-    stop(feed);
-    if (media_feed_failed(feed, err))
-        return -1;
-    *out = feed->crc32c;
-    return 0;
 }

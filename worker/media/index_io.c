@@ -63,6 +63,8 @@ static int find_mdat(struct index_io *io, struct err *err)
     return io->end ? 0 : err_set(err, ERR_INTERNAL, "no mdat");
 }
 
+/* What is larger than libav's buffer goes into a packet that nobody looks into: it stays as it is.
+ */
 static int read_packet(void *opaque, uint8_t *out, int want)
 {
     struct index_io *io = opaque;
@@ -73,7 +75,8 @@ static int read_packet(void *opaque, uint8_t *out, int want)
     len = (size_t)want;
     if (io->pos >= io->start && io->pos < io->end) {
         got = io->end - io->pos < len ? (size_t)(io->end - io->pos) : len;
-        memset(out, 0, got);
+        if (got <= AVIO_BYTES)
+            memset(out, 0, got);
     } else {
         if (io->pos < io->start && io->start - io->pos < len)
             len = (size_t)(io->start - io->pos);

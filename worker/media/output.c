@@ -116,8 +116,11 @@ int media_output_open(struct media_output **out, struct store_writer *writer,
 
 int output_write(struct media_output *output, AVPacket *packet, enum err_code code, struct err *err)
 {
-    int rc = av_write_frame(output->ctx, packet);
+    int rc;
 
+    output_io_lend(output->io, packet);
+    rc = av_write_frame(output->ctx, packet);
+    output_io_lend(output->io, NULL);
     if (rc >= 0 && output->ctx->pb->error < 0)
         rc = output->ctx->pb->error;
     return rc < 0 ? output_io_fail(output->io, err, code, rc, "writing a packet") : 0;

@@ -2,7 +2,8 @@
  *
  * Blocks go to the store by a thread of their own, in the order in which they come: the muxer goes
  * on while the kernel or a server takes them. The muxer writes into them directly, without a buffer
- * of libav's in between. What fails there is told with the next block, or by output_io_finish.
+ * of libav's in between; what is large and lies in the packet that it was given is not even copied
+ * into one. What fails there is told with the next block, or by output_io_finish.
  */
 #include "common/mem.h"
 #include "worker/media/output_parts.h"
@@ -11,12 +12,14 @@
 #include <pthread.h>
 #include <string.h>
 
-enum { BLOCKS = 8, BLOCK_BYTES = 1 << 19, AVIO_BYTES = 1 << 15 };
+enum { BLOCKS = 8, BLOCK_BYTES = 1 << 19, AVIO_BYTES = 1 << 15, LEND_BYTES = 1 << 16 };
 
 struct block {
     uint64_t pos;
     size_t len;
-    uint8_t *data; /* owned; BLOCK_BYTES */
+    const uint8_t *data; /* own, or in lent */
+    uint8_t *own;        /* owned; BLOCK_BYTES */
+    AVBufferRef *lent;   /* owned, or NULL */
 };
 
 struct output_io {
@@ -24,6 +27,7 @@ struct output_io {
     struct store_writer *writer; /* borrowed; the thread's until it is joined */
     uint64_t pos, size;          /* as the muxer sees them */
     struct block *filling;       /* of blocks: the muxer's, not handed over yet; or NULL */
+    const AVPacket *packet;      /* borrowed: what is being written; or NULL */
     bool failed;                 /* as far as the muxer was told */
     struct err err;              /* the thread's until `broken` is seen */
     bool has_thread;             /* and it is not joined */
@@ -81,6 +85,7 @@ static void *run(void *ctx)
             break;
         pthread_mutex_unlock(&io->lock);
         rc = store_block(io, &io->blocks[io->head % BLOCKS]);
+        av_buffer_unref(&io->blocks[io->head % BLOCKS].lent);
         pthread_mutex_lock(&io->lock);
         io->head++;
         io->count--;
@@ -116,29 +121,74 @@ static void hand_over(struct output_io *io)
     pthread_mutex_unlock(&io->lock);
 }
 
-/* As much of data as fits into the present block; 0: writing failed. */
-static size_t put(struct output_io *io, const uint8_t *data, size_t len)
+/* A block to be written at the present place, or NULL: writing failed. */
+static struct block *begin(struct output_io *io)
 {
-    struct block *block = io->filling;
+    io->filling = wait_for_room(io);
+    if (!io->filling)
+        return NULL;
+    io->filling->pos = io->pos;
+    io->filling->len = 0;
+    io->filling->data = io->filling->own;
+    return io->filling;
+}
 
+/* Bytes of the packet that may be written from where they are. */
+static bool can_lend(const struct output_io *io, const uint8_t *data, size_t len)
+{
+    const AVPacket *packet = io->packet;
+
+    return len >= LEND_BYTES && packet && packet->buf && data >= packet->data &&
+           len <= (size_t)packet->size && data - packet->data <= packet->size - (ptrdiff_t)len;
+}
+
+/* A block of its own for them. */
+static size_t lend(struct output_io *io, const uint8_t *data, size_t len)
+{
+    AVBufferRef *lent = av_buffer_ref(io->packet->buf);
+    struct block *block;
+
+    if (!lent)
+        return 0;
+    hand_over(io);
+    block = begin(io);
     if (!block) {
-        block = wait_for_room(io);
-        if (!block)
-            return 0;
-        block->pos = io->pos;
-        block->len = 0;
-        io->filling = block;
+        av_buffer_unref(&lent);
+        return 0;
     }
+    block->data = data;
+    block->len = len;
+    block->lent = lent;
+    hand_over(io);
+    return len;
+}
+
+/* As much of data as fits into the present block; 0: writing failed. */
+static size_t copy(struct output_io *io, const uint8_t *data, size_t len)
+{
+    struct block *block = io->filling ? io->filling : begin(io);
+
+    if (!block)
+        return 0;
     if (len > BLOCK_BYTES - block->len)
         len = BLOCK_BYTES - block->len;
-    memcpy(block->data + block->len, data, len);
+    memcpy(block->own + block->len, data, len);
     block->len += len;
     if (block->len == BLOCK_BYTES)
         hand_over(io);
-    io->pos += len;
+    return len;
+}
+
+static size_t put(struct output_io *io, const uint8_t *data, size_t len)
+{
+    size_t done = can_lend(io, data, len) ? lend(io, data, len) : 0;
+
+    if (done == 0 && !io->failed)
+        done = copy(io, data, len);
+    io->pos += done;
     if (io->size < io->pos)
         io->size = io->pos;
-    return len;
+    return done;
 }
 
 static int write_block(void *opaque, compat_avio_byte *data, int len)
@@ -180,7 +230,7 @@ int output_io_open_write(struct output_io **out, struct store_writer *writer, st
     pthread_mutex_init(&io->lock, NULL);
     pthread_cond_init(&io->moved, NULL);
     for (int i = 0; i < BLOCKS; i++)
-        io->blocks[i].data = xmalloc(BLOCK_BYTES);
+        io->blocks[i].own = xmalloc(BLOCK_BYTES);
     if (buffer)
         io->avio = avio_alloc_context(buffer, AVIO_BYTES, 1, io, NULL, write_block, seek);
     if (!io->avio) {
@@ -229,9 +279,16 @@ void output_io_free(struct output_io *io)
     avio_context_free(&io->avio);
     pthread_cond_destroy(&io->moved);
     pthread_mutex_destroy(&io->lock);
-    for (int i = 0; i < BLOCKS; i++)
-        free(io->blocks[i].data);
+    for (int i = 0; i < BLOCKS; i++) {
+        av_buffer_unref(&io->blocks[i].lent);
+        free(io->blocks[i].own);
+    }
     free(io);
+}
+
+void output_io_lend(struct output_io *io, const AVPacket *packet)
+{
+    io->packet = packet;
 }
 
 AVIOContext *output_io_avio(const struct output_io *io)

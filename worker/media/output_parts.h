@@ -20,6 +20,9 @@ int output_io_open_write(struct output_io **out, struct store_writer *writer, st
 int output_io_finish(struct output_io *io, struct err *err);
 void output_io_free(struct output_io *io);
 AUTO_DEFINE(output_io, struct output_io *, output_io_free)
+/* The muxer is about to be given this packet (NULL: it is done with it): its bytes need not be
+ * copied to be written. */
+void output_io_lend(struct output_io *io, const AVPacket *packet);
 AVIOContext *output_io_avio(const struct output_io *io);
 /* The store's own error where there is one, else libav's words for rc. Always -1. */
 int output_io_fail(const struct output_io *io, struct err *err, enum err_code code, int rc,

@@ -56,7 +56,7 @@ static int fail(const struct media_readback *readback, int rc, struct err *err)
 static int open_io(struct media_readback *readback, struct store_writer *writer, struct err *err)
 {
     if (strcmp(readback->opts.container, "matroska") == 0)
-        return media_feed_open_writer(&readback->feed, writer, err);
+        return media_feed_open(&readback->feed, writer, err);
     if (index_io_open(&readback->index, writer, err) < 0)
         return err_wrap(err, "the output read back");
     return 0;
@@ -84,12 +84,14 @@ static int open_ctx(struct media_readback *readback, struct err *err)
 static int check_video(const struct media_readback *readback, struct err *err)
 {
     const AVCodecParameters *par;
+    bool sized;
 
     if (readback->ctx->nb_streams == 0 || readback->ctx->nb_streams > PLAN_MAX_STREAMS + 4)
         return err_set(err, ERR_INTERNAL, "the output has %u streams", readback->ctx->nb_streams);
     par = readback->ctx->streams[0]->codecpar;
-    if (par->codec_type != AVMEDIA_TYPE_VIDEO || par->width != readback->opts.width ||
-        par->height != readback->opts.height)
+    sized = par->width > 0 || par->codec_id != AV_CODEC_ID_MPEG4; /* libav asks the decoder */
+    if (par->codec_type != AVMEDIA_TYPE_VIDEO ||
+        (sized && (par->width != readback->opts.width || par->height != readback->opts.height)))
         return err_set(err, ERR_INTERNAL, "the output's video is %dx%d, want %dx%d", par->width,
                        par->height, readback->opts.width, readback->opts.height);
     if (par->extradata_size <= 0 &&

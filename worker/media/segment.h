@@ -23,9 +23,9 @@ int segment_writer_write(struct segment_writer *writer, const struct media_packe
                          struct err *err);
 int segment_writer_finish(struct segment_writer *writer, struct err *err);
 
-/* reader is borrowed and read once, in order, by a thread that runs ahead from _open on. time_base
- * and base as when written; packets come with absolute pts in time_base, dts INT64_MIN, in decode
- * order; *out NULL at the end. */
+/* reader is borrowed and read once, in order, by a thread that runs ahead from _open on; nobody
+ * else may use it meanwhile. time_base and base as when written; packets come with absolute pts in
+ * time_base, dts INT64_MIN, in decode order; *out NULL at the end. */
 int segment_reader_open(struct segment_reader **out, struct store_reader *reader,
                         struct ratio time_base, int64_t base, struct err *err);
 void segment_reader_free(struct segment_reader *reader);

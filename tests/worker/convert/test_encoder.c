@@ -62,6 +62,54 @@ static void the_same_frames_give_the_same_bytes(void **state)
     }
 }
 
+/* Every byte of the packet is in a unit behind its length. */
+static void check_lengths(const char *name, const struct media_packet *packet)
+{
+    const uint8_t *data = media_packet_data(packet);
+    size_t size = media_packet_size(packet), at = 0;
+
+    while (at + 4 < size) {
+        size_t len =
+            (size_t)data[at] << 24 | (size_t)data[at + 1] << 16 | data[at + 2] << 8 | data[at + 3];
+
+        if (len == 0)
+            fail_msg("[%s] an empty unit at %zu", name, at);
+        at += 4 + len;
+    }
+    CHECK_INT(name, at, size);
+}
+
+/* As MP4 and Matroska have them: who joins segments must not search them for start codes. */
+static void units_stand_behind_their_lengths(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < COUNT(kinds) - 1; i++) {
+        struct media_encoder *encoder = pictures_encoder(&kinds[i]);
+        const AVCodecParameters *par = media_encoder_parameters(encoder);
+        struct err err;
+        int count = 0;
+
+        assert_true(par->extradata_size > 4);
+        CHECK_INT(kinds[i].codec, par->extradata[0], 1);
+        for (int n = 0; n <= FRAMES; n++) {
+            struct media_frame *frame = n < FRAMES ? pictures_frame(&kinds[i], n, n) : NULL;
+            struct media_packet *packet;
+
+            CHECK_OK(media_encoder_send(encoder, frame, &err), err);
+            media_frame_unref(&frame);
+            for (;; count++) {
+                CHECK_OK(media_encoder_receive(encoder, &packet, &err), err);
+                if (!packet)
+                    break;
+                check_lengths(kinds[i].codec, packet);
+                media_packet_free(packet);
+            }
+        }
+        CHECK_INT(kinds[i].codec, count, FRAMES);
+        media_encoder_free(encoder);
+    }
+}
+
 static void the_facts_are_exact(void **state)
 {
     struct media_encoder *encoder = pictures_encoder(&kinds[0]);
@@ -220,6 +268,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_same_frames_give_the_same_bytes),
+        cmocka_unit_test(units_stand_behind_their_lengths),
         cmocka_unit_test(the_facts_are_exact),
         cmocka_unit_test(a_bad_order_names_what_is_bad),
         cmocka_unit_test(the_stream_says_how_it_is_packed),
