@@ -24,6 +24,7 @@ enum {
     STOP_MAX_MS = 30000,
     REREAD_MS = 10000,
     PASSES_AT_ONCE = 64,
+    EVENTS_BURST = 25, /* as clients of Kubernetes have it */
 };
 #define DEAF_US      INT64_C(600000000)
 #define UNRENEWED_US INT64_C(20000000)
@@ -278,6 +279,7 @@ static int client_open(struct operate *op, struct err *err)
     if (kube_client_open(&op->client, &client, err) < 0)
         return -1;
     events.client = op->client;
+    events.burst = EVENTS_BURST;
     return kube_events_open(&op->events, &events, err);
 }
 

@@ -114,6 +114,7 @@ int kube_events_open(struct kube_events **out, const struct kube_events_opts *op
     events->controller = xstrdup(opts->controller);
     events->instance = xstrdup(opts->instance);
     events_core_init(&events->core, events->controller, events->instance);
+    events->core.burst = opts->burst;
     (void)uv_timer_init(kube_client_loop(opts->client), &events->timer);
     events->timer.data = events;
     *out = events;

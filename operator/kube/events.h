@@ -16,6 +16,9 @@ struct kube_events_opts {
     struct kube_client *client; /* borrowed */
     const char *controller;     /* reportingController, "stereojob.io/operator"; copied */
     const char *instance;       /* reportingInstance, the pod's name; copied */
+    /* New events (no repeats) about one object at first, then one in five minutes; the others are
+     * dropped. 0: no limit. */
+    uint32_t burst;
 };
 int kube_events_open(struct kube_events **out, const struct kube_events_opts *opts,
                      struct err *err);

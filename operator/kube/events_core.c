@@ -7,6 +7,7 @@
 #include <ctype.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum {
@@ -18,9 +19,16 @@ enum {
     NAME_MAX_BYTES = 200,
 };
 #define SWEEP_US   INT64_C(1000000)
+#define EARN_US    INT64_C(300000000)
 #define RETRY_US   INT64_C(10000000)
 #define REFRESH_US INT64_C(1800000000) /* a series is written again */
 #define IDLE_US    INT64_C(360000000)  /* and ends when nothing came for so long */
+
+/* What an object may still say that is new. */
+struct bucket {
+    uint32_t left;
+    int64_t since_us; /* the next is earned from here */
+};
 
 struct events_series {
     struct events_series *next; /* in the queue */
@@ -52,6 +60,13 @@ static void series_drop(struct events_core *core, struct events_series *series)
     series_free(NULL, NULL, series);
 }
 
+static void bucket_free(void *ctx, const char *key, void *value)
+{
+    (void)ctx;
+    (void)key;
+    free(value);
+}
+
 void events_core_init(struct events_core *core, const char *controller, const char *instance)
 {
     *core = (struct events_core){ .controller = controller, .instance = instance };
@@ -62,6 +77,8 @@ void events_core_clear(struct events_core *core)
 {
     map_each(&core->known, series_free, NULL);
     map_clear(&core->known);
+    map_each(&core->buckets, bucket_free, NULL);
+    map_clear(&core->buckets);
 }
 
 static void enqueue(struct events_core *core, struct events_series *series)
@@ -208,6 +225,59 @@ static bool room_make(struct events_core *core)
     return core->known.count < KNOWN_MAX;
 }
 
+static void bucket_fill(const struct events_core *core, struct bucket *bucket, int64_t now_us)
+{
+    int64_t earned = (now_us - bucket->since_us) / EARN_US;
+
+    if (earned <= 0)
+        return;
+    bucket->since_us += earned * EARN_US;
+    bucket->left =
+        earned < core->burst - bucket->left ? bucket->left + (uint32_t)earned : core->burst;
+}
+
+struct sweep {
+    struct events_core *core;
+    int64_t now_us;
+};
+
+/* Who has been quiet for long enough is as good as new. */
+static void bucket_sweep(void *ctx, const char *key, void *value)
+{
+    const struct sweep *sweep = ctx;
+    struct bucket *bucket = value;
+
+    bucket_fill(sweep->core, bucket, sweep->now_us);
+    if (bucket->left < sweep->core->burst)
+        return;
+    (void)map_remove(&sweep->core->buckets, key);
+    free(bucket);
+}
+
+/* One object that has something new to say at every turn must not fill the server's store. */
+static bool may_say(struct events_core *core, int64_t now_us, const char *uid)
+{
+    struct bucket *bucket = map_get(&core->buckets, uid);
+    struct sweep sweep = { core, now_us };
+
+    if (!core->burst)
+        return true;
+    if (!bucket) {
+        if (core->buckets.count >= KNOWN_MAX)
+            map_each(&core->buckets, bucket_sweep, &sweep);
+        bucket = xcalloc(1, sizeof(*bucket));
+        *bucket = (struct bucket){ core->burst, now_us };
+        map_put(&core->buckets, uid, bucket);
+    }
+    bucket_fill(core, bucket, now_us);
+    if (!bucket->left)
+        return false;
+    if (bucket->left == core->burst)
+        bucket->since_us = now_us;
+    bucket->left--;
+    return true;
+}
+
 static void series_new(struct events_core *core, const char *key, int64_t now_us, int64_t unix_ms,
                        const struct events_what *what)
 {
@@ -242,18 +312,14 @@ void events_core_emit(struct events_core *core, int64_t now_us, int64_t unix_ms,
             enqueue(core, series);
         return;
     }
-    if (core->flushing || !room_make(core))
+    if (core->flushing || !room_make(core) ||
+        !may_say(core, now_us, json_text(what->about, "metadata.uid")))
         core->dropped++;
     else
         series_new(core, key, now_us, unix_ms, what);
 }
 
 /* Sending --------------------------------------------------------------------------------------*/
-
-struct sweep {
-    struct events_core *core;
-    int64_t now_us;
-};
 
 /* Series that go on are refreshed, those that ended are told a last time and forgotten. */
 static void series_sweep(void *ctx, const char *key, void *value)

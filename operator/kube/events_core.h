@@ -19,9 +19,11 @@ struct events_series; /* one kind of happening to one object */
 struct events_core {
     /* Set before the first call. Borrowed. */
     const char *controller, *instance;
-    uint64_t draw; /* of names and of the first wait; drawn anew by the caller before each emit */
+    uint32_t burst; /* of one object, then one in five minutes; 0: no limit */
+    uint64_t draw;  /* of names and of the first wait; drawn anew by the caller before each emit */
 
     struct map known;                    /* key -> series, owned */
+    struct map buckets;                  /* uid -> what is left of its burst, owned */
     struct events_series *first, **last; /* to be written, in order */
     struct events_series *sending;
     size_t queued;

@@ -334,6 +334,45 @@ static void twelve_tries_and_no_more(void **state)
     events_core_clear(&core);
 }
 
+static void emit_some(struct events_core *core, int64_t at_s, int count)
+{
+    static int number;
+
+    for (int i = 0; i < count; i++) {
+        char note[32];
+
+        (void)snprintf(note, sizeof(note), "new %d", number++);
+        emit(core, at_s, note);
+    }
+}
+
+static void an_object_that_talks_too_much_is_cut_short(void **state)
+{
+    AUTO(cJSON) cJSON *first = about, *other = cJSON_Duplicate(about, true);
+    struct events_core core;
+
+    (void)state;
+    events_core_init(&core, "c", "i");
+    core.burst = 25;
+    emit_some(&core, 1, 30);
+    assert_int_equal(core.queued, 25);
+    assert_int_equal(core.dropped, 5);
+    emit(&core, 2, "new 0"); /* a repeat is no new one */
+    assert_int_equal(core.dropped, 5);
+    json_path_set(other, "metadata.uid", cJSON_CreateString("u-other"));
+    about = other;
+    emit_some(&core, 2, 1);
+    about = TAKE(first);
+    assert_int_equal(core.queued, 26);
+    emit_some(&core, 300, 1); /* four minutes and a half */
+    assert_int_equal(core.queued, 26);
+    emit_some(&core, 301, 2);
+    assert_int_equal(core.queued, 27);
+    emit_some(&core, 301 + 25 * 300, 30); /* as at first */
+    assert_int_equal(core.queued, 27 + 25);
+    events_core_clear(&core);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -341,6 +380,7 @@ int main(void)
         cmocka_unit_test(an_event_is_whole),
         cmocka_unit_test(long_texts_are_cut_between_characters),
         cmocka_unit_test(the_queue_is_bounded),
+        cmocka_unit_test(an_object_that_talks_too_much_is_cut_short),
         cmocka_unit_test(twelve_tries_and_no_more),
     };
 
