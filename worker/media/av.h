@@ -149,7 +149,7 @@ void media_deinterlacer_reset(struct media_deinterlacer *deinterlacer); /* after
 int media_deinterlacer_run(struct media_deinterlacer *deinterlacer, AVFrame *av, bool *ready,
                            struct err *err);
 
-/* convert.c: any picture to the working format. */
+/* pixels.c: any picture to the working format. */
 struct media_converter;
 struct media_converter_opts {
     int width, height; /* of what is given out, after rotation; even */
