@@ -8,8 +8,10 @@ import ctypes
 import os
 import pathlib
 import re
+import resource
 import select
 import shutil
+import signal
 import socket
 import struct
 import subprocess
@@ -291,6 +293,35 @@ class ChildTest(Case):
                     " Z " not in (child / "stat").read_text():
                 time.sleep(0.05)
             self.assertLess(time.monotonic(), until, "it outlives its parent")
+
+    def dumps_core(self, *args, **more):
+        """Whether a program that is told to quit leaves its memory in a file. Sanitizers would forbid it themselves."""
+        def allow():
+            resource.setrlimit(resource.RLIMIT_CORE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+        env = {**os.environ, "ASAN_OPTIONS": "disable_coredump=0:detect_leaks=0", **more}
+        with subprocess.Popen([*map(str, args)], stdout=subprocess.DEVNULL, cwd=self.folder, env=env,
+                              preexec_fn=allow) as process:
+            until = time.monotonic() + 30
+            while args[0] == WORKER and time.monotonic() < until and not self.child_of("stereo-film", process.pid):
+                time.sleep(0.01)
+            time.sleep(0.2)
+            process.send_signal(signal.SIGQUIT)
+            _, status = os.waitpid(process.pid, 0)
+            process.returncode = 0
+        self.assertTrue(os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGQUIT, status)
+        return os.WCOREDUMP(status)
+
+    def test_its_keys_are_in_no_core(self):
+        if not self.has_failpoints():
+            self.skipTest("a build without failpoints")
+        try:
+            if not self.dumps_core("sleep", 30):
+                self.skipTest("nothing leaves a core here")
+        except (subprocess.SubprocessError, ValueError):
+            self.skipTest("cores may not be asked for here")
+        source = film(self.folder / "film.ts")
+        self.assertFalse(self.dumps_core(WORKER, "probe", source, STEREO_FP="film.decode.crash=sleep(3000)",
+                                         AWS_SECRET_ACCESS_KEY="canary-secret"))
 
 
 if __name__ == "__main__":
