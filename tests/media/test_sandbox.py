@@ -7,6 +7,7 @@
 import ctypes
 import os
 import pathlib
+import platform
 import re
 import resource
 import select
@@ -128,6 +129,20 @@ def next_segment(data, text):
     raise AssertionError("no room in this film")
 
 
+def kernel_without(call):
+    """For preexec_fn: from here on that system call is one that the kernel does not know (ENOSYS)."""
+    code = b"".join(struct.pack("HBBI", *row) for row in (
+        (0x20, 0, 0, 0), (0x15, 0, 1, call), (0x06, 0, 0, 0x00050000 | 38), (0x06, 0, 0, 0x7fff0000)))
+    held = ctypes.create_string_buffer(code, len(code))
+    program = ctypes.create_string_buffer(struct.pack("HxxxxxxP", 4, ctypes.addressof(held)))
+    libc = ctypes.CDLL(None)
+
+    def apply(_=held):
+        if libc.prctl(38, 1, 0, 0, 0) or libc.prctl(22, 2, program):
+            raise OSError("no filter")
+    return apply
+
+
 class Case(unittest.TestCase):
     def setUp(self):
         self.holder = tempfile.TemporaryDirectory(prefix="stereo-sandbox-")
@@ -224,6 +239,19 @@ class ChildTest(Case):
         source = film(self.folder / "film.mp4")
         self.assertRegex(run("probe", source).stdout, r"(?m)^sandbox: .*seccomp.*landlock.*limits")
         self.assertIn("without a sandbox", run("probe", source, STEREO_SANDBOX="off").stderr)
+
+    @unittest.skipUnless(platform.machine() in ("x86_64", "aarch64"), "other numbers of calls")
+    def test_a_kernel_that_lacks_something(self):
+        source = film(self.folder / "film.mp4")
+        for word, call in (("no landlock", 444), ("no seccomp", 317 if platform.machine() == "x86_64" else 277)):
+            for mode, code in (("auto", 0), ("required", 64)):
+                with self.subTest(word=word, mode=mode):
+                    done = subprocess.run([STEREO, "probe", source], capture_output=True, text=True, check=False,
+                                          env={**os.environ, "STEREO_WORKER": WORKER, "STEREO_SANDBOX": mode},
+                                          timeout=SECONDS, preexec_fn=kernel_without(call))
+                    self.assertEqual(done.returncode, code, done.stderr)
+                    self.assertEqual(len(done.stderr.splitlines()), 1, done.stderr)
+                    self.assertRegex(done.stderr, "this kernel gives .*" + word)
 
     @unittest.skipUnless(os.geteuid() == 0 and shutil.which("setpriv"), "needs root and setpriv")
     def test_a_user_without_rights(self):
