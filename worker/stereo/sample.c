@@ -2,7 +2,9 @@
 #include "worker/stereo/rows.h"
 
 #include <string.h>
-#ifdef __SSE2__
+#if defined(__AVX2__)
+#include <immintrin.h>
+#elif defined(__SSE2__)
 #include <emmintrin.h>
 #endif
 
@@ -36,7 +38,43 @@ static inline __attribute__((always_inline)) int sample(const uint16_t *src, int
     return v > top ? top : v;
 }
 
-#ifdef __SSE2__
+#if defined(__AVX2__)
+static inline __attribute__((always_inline)) __m128i taps(const uint16_t *s, const int32_t *at)
+{
+    return _mm_unpacklo_epi64(_mm_loadl_epi64((const void *)(s + (at[0] >> 8))),
+                              _mm_loadl_epi64((const void *)(s + (at[1] >> 8))));
+}
+
+static inline __attribute__((always_inline)) __m128i weights(const int32_t *at)
+{
+    return _mm_unpacklo_epi64(_mm_loadl_epi64((const void *)cubic[at[0] & 255]),
+                              _mm_loadl_epi64((const void *)cubic[at[1] & 255]));
+}
+
+/* Four pixels: the four taps of each, times their weights, added in pairs. Loads one by one: many
+ * CPUs gather slower than that. */
+static inline __attribute__((always_inline)) __m256i pairs(const uint16_t *src, const int32_t *at)
+{
+    return _mm256_madd_epi16(_mm256_set_m128i(taps(src - 1, at + 2), taps(src - 1, at)),
+                             _mm256_set_m128i(weights(at + 2), weights(at)));
+}
+
+/* Eight pixels as 32 bit, in the order 0 1 4 5 2 3 6 7. */
+static inline __attribute__((always_inline)) __m256i sums(const uint16_t *src, const int32_t *at)
+{
+    __m256i sum = _mm256_hadd_epi32(pairs(src, at), pairs(src, at + 4));
+
+    return _mm256_srai_epi32(_mm256_add_epi32(sum, _mm256_set1_epi32(ONE / 2)), 12);
+}
+
+/* Eight pixels as 16 bit, not clamped. */
+static inline __attribute__((always_inline)) __m128i eight(const uint16_t *src, const int32_t *at)
+{
+    __m256i v = _mm256_permute4x64_epi64(sums(src, at), 0xd8);
+
+    return _mm_packs_epi32(_mm256_castsi256_si128(v), _mm256_extracti128_si256(v, 1));
+}
+#elif defined(__SSE2__)
 /* Two pixels: the four taps of each side by side, times their weights, added in pairs. */
 static inline __attribute__((always_inline)) __m128i pairs(const uint16_t *src, const int32_t *at)
 {
@@ -63,7 +101,9 @@ static inline __attribute__((always_inline)) __m128i eight(const uint16_t *src, 
 {
     return _mm_packs_epi32(four(src, at), four(src, at + 4));
 }
+#endif
 
+#ifdef __SSE2__
 static int sample8_eights(uint8_t *out, const uint16_t *src, const int32_t *map, int n)
 {
     int x = 0;

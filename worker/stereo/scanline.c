@@ -3,6 +3,9 @@
 
 #include <stdbool.h>
 #include <stdlib.h>
+#ifdef __AVX2__
+#include <immintrin.h>
+#endif
 
 /* Neighbours that move apart by more than this (Q8 px) lie on two surfaces. Below 256, so that
  * within a surface the target coordinate always grows and nothing folds. */
@@ -38,6 +41,55 @@ static inline __attribute__((always_inline)) void put_half(int32_t *map, int32_t
         put(map, x, i * 256 + off, sign);
 }
 
+#ifdef __AVX2__
+/* Segments i to i + 7 when every one of them covers one target, each the next one's: their sources
+ * are then one vector. False when they do not; nothing is done then. */
+static inline __attribute__((always_inline)) bool mesh_eight(int32_t *map, const int32_t *shift,
+                                                             int i, int sign)
+{
+    __m256i count = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7), up = _mm256_set1_epi32(255);
+    __m256i base = _mm256_slli_epi32(_mm256_add_epi32(_mm256_set1_epi32(i), count), 8);
+    __m256i move = _mm256_loadu_si256((const void *)(shift + i));
+    __m256i after = _mm256_loadu_si256((const void *)(shift + i + 1));
+    __m256i at, next, x, length, wrong, off, part, old;
+    int32_t len[8], x0 = i + ((sign * shift[i] + 255) >> 8);
+
+    if (sign > 0) {
+        at = _mm256_add_epi32(base, move);
+        length = _mm256_sub_epi32(after, move);
+    } else {
+        at = _mm256_sub_epi32(base, move);
+        length = _mm256_sub_epi32(move, after);
+    }
+    length = _mm256_add_epi32(length, _mm256_set1_epi32(256));
+    next = _mm256_add_epi32(at, length);
+    x = _mm256_add_epi32(_mm256_set1_epi32(x0), count);
+    wrong = _mm256_xor_si256(_mm256_srai_epi32(_mm256_add_epi32(at, up), 8), x);
+    off = _mm256_sub_epi32(_mm256_srai_epi32(_mm256_add_epi32(next, up), 8), x);
+    wrong = _mm256_or_si256(wrong, _mm256_xor_si256(off, _mm256_set1_epi32(1)));
+    off = _mm256_abs_epi32(_mm256_sub_epi32(length, _mm256_set1_epi32(256)));
+    wrong = _mm256_or_si256(wrong, _mm256_cmpgt_epi32(off, _mm256_set1_epi32(CUT_Q8)));
+    if (!_mm256_testz_si256(wrong, wrong))
+        return false;
+    _mm256_storeu_si256((void *)len, length);
+    part = _mm256_setr_epi32(inverse[len[0]], inverse[len[1]], inverse[len[2]], inverse[len[3]],
+                             inverse[len[4]], inverse[len[5]], inverse[len[6]], inverse[len[7]]);
+    off = _mm256_sub_epi32(_mm256_slli_epi32(x, 8), at);
+    part = _mm256_add_epi32(_mm256_mullo_epi32(off, part), _mm256_set1_epi32(1 << 15));
+    part = _mm256_add_epi32(base, _mm256_srai_epi32(part, 16));
+    old = _mm256_loadu_si256((const void *)(map + x0));
+    part = sign > 0 ? _mm256_min_epi32(old, part) : _mm256_max_epi32(old, part);
+    _mm256_storeu_si256((void *)(map + x0), part);
+    return true;
+}
+#else
+static inline bool mesh_eight(int32_t *map, const int32_t *shift, int i, int sign)
+{
+    (void)map, (void)shift, (void)i, (void)sign;
+    return false;
+}
+#endif
+
 static inline __attribute__((always_inline)) void mesh(int32_t *restrict map,
                                                        const int32_t *restrict shift, int n,
                                                        int sign)
@@ -46,6 +98,12 @@ static inline __attribute__((always_inline)) void mesh(int32_t *restrict map,
 
     put_half(map, 0, at, false, sign);
     for (int i = 0; i < n - 1; i++) {
+        while (i + 8 < n && mesh_eight(map, shift, i, sign)) {
+            i += 8;
+            at = i * 256 + sign * shift[i];
+        }
+        if (i == n - 1)
+            break;
         int32_t next = (i + 1) * 256 + sign * shift[i + 1];
         int32_t length = next - at;
         int32_t x = (at + 255) >> 8;

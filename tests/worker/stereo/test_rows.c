@@ -180,6 +180,44 @@ static void twins_give_the_same_bits(void **state)
     }
 }
 
+/* Slopes, steps and flat parts, in every length up to two vectors and a rest. */
+static void twins_mesh_and_sample_alike(void **state)
+{
+    const struct stereo_ops *a = stereo_ops_c(), *b = stereo_ops_best();
+    uint32_t seed = 11;
+
+    (void)state;
+    for (int run = 0; run < 400; run++) {
+        int n = run < 60 ? 2 + run : WIDTH, sign = run & 1 ? 1 : -1, v = 0;
+        uint16_t base[WIDTH + 2 * ROW_PAD] = { 0 }, *src = base + ROW_PAD, in[WIDTH];
+        uint16_t ten[2][WIDTH] = { { 0 } };
+        uint8_t eight[2][WIDTH] = { { 0 } };
+        int32_t shift[WIDTH], map[2][WIDTH + 2 * (REACH + 2)] = { { 0 } }, from[WIDTH];
+
+        for (int x = 0; x < n; x++) {
+            uint32_t r = next_random(&seed) % 64;
+
+            v += r == 0 ? (int)(next_random(&seed) % 4000) - 2000 : (int)(r % 5 - 2) * (run % 40);
+            v = v > REACH * 256 ? REACH * 256 : v < -REACH * 256 ? -REACH * 256 : v;
+            shift[x] = v;
+            in[x] = (uint16_t)(next_random(&seed) & 1 ? 1023 : next_random(&seed) % 1024);
+            from[x] = (int32_t)(next_random(&seed) % (uint32_t)(n * 256)) - 128;
+        }
+        a->mesh_row(map[0] + REACH + 2, shift, n, sign);
+        b->mesh_row(map[1] + REACH + 2, shift, n, sign);
+        assert_memory_equal(map[0], map[1], sizeof(map[0]));
+        a->widen10(src, in, n);
+        a->sample10(ten[0], src, from, n);
+        b->sample10(ten[1], src, from, n);
+        assert_memory_equal(ten[0], ten[1], sizeof(ten[0]));
+        for (int x = -ROW_PAD; x < n + ROW_PAD; x++)
+            src[x] &= 255;
+        a->sample8(eight[0], src, from, n);
+        b->sample8(eight[1], src, from, n);
+        assert_memory_equal(eight[0], eight[1], sizeof(eight[0]));
+    }
+}
+
 /* The ends of the depth range are exact to the nearest 1/256 px at any strength. */
 static void parallax_is_rounded_not_cut(void **state)
 {
@@ -213,6 +251,7 @@ int main(void)
         cmocka_unit_test(the_mesh_follows_its_definition),
         cmocka_unit_test(holes_take_the_side_with_less_parallax),
         cmocka_unit_test(twins_give_the_same_bits),
+        cmocka_unit_test(twins_mesh_and_sample_alike),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
