@@ -100,10 +100,10 @@ void pose_row(struct row *out, const struct pose *pose, double y, enum eye_at ey
         if (!extent(s, pose, r->b, &r->low, &r->high))
             continue;
         flat = st.parallax + tilt_at(s, pose, r->b) - s->tilt_x * s->x;
-        grows = st.zoom + eye * s->tilt_x / 2;
+        grows = st.zoom + (int)eye * s->tilt_x / 2;
         r->scale = 1 / grows;
         r->shift = -(cx * (1 - st.zoom) + st.moved_x + passed(&st, s, pose, r->b) +
-                     eye * flat * width / 2) /
+                     (int)eye * flat * width / 2) /
                    grows;
         r->p0 = flat * width;
         r->p1 = s->tilt_x;
@@ -145,7 +145,8 @@ void pose_find(const struct pose *pose, const struct place *place, enum eye_at e
                s->tilt_x * place->a;
 
     *y = cy + (place->b - cy) * st.zoom + st.moved_y;
-    *x = cx + (place->a - cx) * st.zoom + st.moved_x + passed(&st, s, pose, place->b) + eye * p / 2;
+    *x = cx + (place->a - cx) * st.zoom + st.moved_x + passed(&st, s, pose, place->b) +
+         (int)eye * p / 2;
 }
 
 /* Down to black by the last frames that are looked at. */
