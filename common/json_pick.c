@@ -21,9 +21,10 @@ static const unsigned char kinds[256] = {
     ['"'] = QUOTE, ['{'] = OPENS, ['['] = OPENS, ['}'] = CLOSES, [']'] = CLOSES, [','] = COMMA
 };
 
+/* What the parser passes over, which is more than JSON allows. */
 static bool is_blank(char c)
 {
-    return c == ' ' || c == '\n' || c == '\r' || c == '\t';
+    return (unsigned char)c <= ' ';
 }
 
 /* The next byte that is none; NUL at the end. */
