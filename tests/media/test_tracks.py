@@ -20,6 +20,7 @@ from fractions import Fraction
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 import check  # noqa: E402
+import film_patch  # noqa: E402
 import films  # noqa: E402
 import test_convert as base  # noqa: E402
 
@@ -109,8 +110,14 @@ SOURCES = {
     "edited.mp4": ["-ss", "0.5", "-i", "{whole.mp4}", "-c", "copy"],
     "late.ts": ["-itsoffset", "0.3", *PICTURE, *SOUND, "-map", "0:v", *X264, "-bf", "2",
                 *sounds("aac", "mp2")],
+    "captions.m2v": [*PICTURE, "-c:v", "mpeg2video", "-g", "1", "-q:v", "2"],
+    "captions.mp4": ["-i", "{captions.m2v}", *X264, "-bf", "2"],
+    "captions.ts": ["-i", "{captions.m2v}", "-c:v", "mpeg2video", "-q:v", "3", "-g", "12", "-bf",
+                    "2"],
     "pcm.mov": [*PICTURE, *SOUND, "-map", "0:v", *X264, *sounds("pcm_s16le")],
 }
+
+PATCHES = {"captions.m2v": film_patch.captions}
 
 
 def bitmaps(path):
@@ -161,6 +168,7 @@ def source(name):
             args = [str(source(arg[1:-1])) if arg[1:-1] in SOURCES else arg for arg in args]
             aside = folder / ("aside-" + name)
             subprocess.run([*FFMPEG, *args, str(aside)], check=True)
+            PATCHES.get(name, str)(aside)
             aside.rename(path)
     return path
 
@@ -487,6 +495,57 @@ class CutTest(Tracks):
         self.assertEqual(done.returncode, 64, done.stdout + done.stderr)
         self.assertIn("fromSeconds: 99 s is behind the film's last picture, at 3.960 s", done.stderr)
         self.assertFalse((self.folder / "o.mp4").exists())
+
+
+def captions(path):
+    """(time, bytes) of the closed captions of every picture that has some."""
+    doc = check.probe(f"movie={path}[out0+subcc]", "-f", "lavfi", "-select_streams", "s",
+                      "-show_packets", "-show_data", "-show_entries", "packet=pts_time,data")
+    found = []
+    for packet in doc.get("packets", []):
+        rows = [line.partition(": ")[2][:40] for line in packet["data"].splitlines() if line]
+        found.append((Fraction(packet["pts_time"]), bytes.fromhex("".join(rows).replace(" ", ""))))
+    return [(time - found[0][0], data) for time, data in found]
+
+
+class CaptionsTest(Tracks):
+    """Closed captions (CEA-608/708) stay with their pictures, once each, however it is cut."""
+
+    def row(self, name, ext, *args, segments=1):
+        with self.subTest(source=name, container=ext, args=args, segments=segments):
+            want = captions(source(name))
+            self.assertEqual(len(want), 50)
+            out, text = self.convert(name, ext, *args, segments=segments)
+            got = captions(out)
+            out.unlink()
+            if "--max-fps" in args:  # those of a picture that is left out go on with the one before
+                self.assertEqual(len(got), 13)
+                self.assertEqual(b"".join(d for _, d in got), b"".join(d for _, d in want))
+            else:
+                self.assertEqual([d for _, d in got], [d for _, d in want])
+                for one, two in zip(want, got):
+                    self.assertLessEqual(abs(one[0] - two[0]), MS)
+            self.assertNotIn("note:", text)
+
+    def test_short(self):
+        self.row("captions.mp4", ".mp4", segments=7)
+        self.row("captions.ts", ".mkv", "--codec", "libx265", "--crf", "12", segments=7)
+
+    @unittest.skipIf(SHORT, "long")
+    def test_all(self):
+        self.row("captions.ts", ".mp4")
+        self.row("captions.mp4", ".mp4", "--codec", "libx265", "--crf", "12")
+        for segments in (1, 3):
+            self.row("captions.mp4", ".mp4", "--max-fps", "6.25", segments=segments)
+
+    @unittest.skipIf(SHORT, "long")
+    def test_encoder_without(self):
+        out = self.folder / "mpeg4.mp4"
+        done = base.convert(source("captions.mp4"), out, "--codec", "mpeg4")
+        self.succeeded(done, out)
+        self.assertIn("note: The film has closed captions, which the encoder mpeg4 cannot carry.",
+                      done.stdout)
+        self.assertEqual(captions(out), [])
 
 
 if __name__ == "__main__":

@@ -81,11 +81,31 @@ static int decode_repairing(struct pipeline *p, struct pipeline_clock *clock, st
     return open && !more ? end_repair(p, err) : 0;
 }
 
+/* With --max-fps a frame waits until it is known which ones behind it are left out: their captions
+ * become its own. *frame is taken when it stays. *open: the next stage still takes them. */
+static int pass_on(struct pipeline *p, struct pipeline_clock *clock, struct media_frame **held,
+                   struct media_frame **frame, bool stays, bool *open, struct err *err)
+{
+    struct media_frame **next = p->plan->max_fps.num > 0 ? held : frame;
+
+    if (!stays)
+        return *held && *frame ? media_frame_add_captions(*held, *frame, err) : 0;
+    if (*next && pipeline_give(clock, p->decoded, *next) < 0)
+        *open = false;
+    else
+        (void)TAKE(*next);
+    if (*open && next == held)
+        *held = TAKE(*frame);
+    return 0;
+}
+
 int stage_decode(struct pipeline *p, struct pipeline_clock *clock, struct err *err)
 {
     const struct plan_segment *segment = p->segment;
+    AUTO(media_frame) struct media_frame *held = NULL;
     struct pace pace = pace_of(p->plan);
     int64_t count = 0, damaged = 0;
+    bool open = true;
 
     if (p->repairing)
         return decode_repairing(p, clock, err);
@@ -109,12 +129,15 @@ int stage_decode(struct pipeline *p, struct pipeline_clock *clock, struct err *e
         if (is_owned(segment, pts) && media_decoder_damaged(p->decoder) > damaged)
             p->damaged++;
         damaged = media_decoder_damaged(p->decoder);
-        if (pts < segment->lead_pts || !pace_takes(&pace, pts))
+        if (pts < segment->lead_pts)
             continue;
-        if (pipeline_give(clock, p->decoded, frame) < 0)
+        if (pass_on(p, clock, &held, &frame, pace_takes(&pace, pts), &open, err) < 0)
+            return -1;
+        if (!open)
             return 0;
-        (void)TAKE(frame);
     }
+    if (held && pass_on(p, clock, &held, &(struct media_frame *){ NULL }, true, &open, err) < 0)
+        return -1;
     queue_close(p->decoded); /* changes nothing when all was told to stop */
     return 0;
 }
@@ -283,6 +306,8 @@ int stage_warp(struct pipeline *p, struct pipeline_clock *clock, struct err *err
         out = media_frame_image(packed);
         warp_frame(p->warp, &out, &in, &deep->depth);
         media_frame_set_pts(packed, media_frame_pts(deep->frame));
+        if (media_frame_add_captions(packed, deep->frame, err) < 0)
+            return -1;
         report_progress(p->job->report, 1);
         if (pipeline_give(clock, p->warped, packed) < 0)
             return 0;

@@ -55,6 +55,12 @@ int media_frame_wrap(struct media_frame **out, AVFrame *av, int width, int heigh
 enum AVPixelFormat media_pix_fmt(int bit_depth); /* the working format: 8 or 10 */
 enum AVPixelFormat media_pix_fmt_packed(int bit_depth, bool full_chroma); /* what is encoded */
 
+/* captions.c: a picture's closed captions as A/53's triplets; 0 bytes: none. _set puts them in the
+ * place of what was there. */
+#define MEDIA_CAPTIONS_MAX 93 /* 31 triplets: what one message holds */
+size_t media_captions_get(uint8_t out[MEDIA_CAPTIONS_MAX], const AVFrame *av);
+int media_captions_set(AVFrame *av, const void *captions, size_t len, struct err *err);
+
 /* packet.c. _wrap moves the packet out of av, which is left blank. */
 AVPacket *media_packet_av(const struct media_packet *packet);
 int media_packet_wrap(struct media_packet **out, AVPacket *av, struct err *err);

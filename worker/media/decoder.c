@@ -298,6 +298,8 @@ static int next_given(struct media_decoder *decoder, struct err *err)
 static void look(struct media_decoder *decoder)
 {
     decoder->seen.fields |= compat_frame_interlaced(decoder->picture);
+    decoder->seen.captions |=
+        av_frame_get_side_data(decoder->picture, AV_FRAME_DATA_A53_CC) != NULL;
     media_hdr_of_frame(&decoder->seen.hdr, decoder->picture);
 }
 

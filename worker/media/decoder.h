@@ -45,6 +45,7 @@ int64_t media_decoder_damaged(const struct media_decoder *decoder);
 struct media_seen { /* in the pictures given so far */
     bool fields;    /* some are interlaced */
     int64_t scaled; /* were of another size than asked for, and were scaled to it */
+    bool captions;  /* some carry closed captions */
     struct plan_hdr hdr;
 };
 void media_decoder_seen(const struct media_decoder *decoder, struct media_seen *out);

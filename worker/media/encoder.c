@@ -31,6 +31,15 @@ struct media_encoder {
     bool start_codes; /* of the encoder; what is given out has lengths */
     bool started;
     int64_t first; /* pts of the first frame: encoders count from 0 */
+    bool writes_captions;
+    struct captions *captions; /* owned; else: of frames whose packets are still to come */
+};
+
+struct captions {
+    struct captions *next;
+    int64_t pts; /* as the encoder counts */
+    size_t len;
+    uint8_t data[MEDIA_CAPTIONS_MAX];
 };
 
 struct settings {       /* options for libav, and the same as text for encoder.json */
@@ -255,6 +264,7 @@ static int fill_parameters(struct media_encoder *encoder, struct err *err)
     if (encoder->par->video_delay < reorder)
         encoder->par->video_delay = reorder;
     encoder->start_codes = nals_has_start_codes(encoder->par);
+    encoder->writes_captions = has_option(ctx->codec, "a53cc");
     return encoder->start_codes ? nals_convert_header(encoder->par, err) : 0;
 }
 
@@ -292,6 +302,22 @@ static void fill_facts(struct media_encoder *encoder)
     hash_hex(facts->extradata_sha256, par->extradata, (size_t)par->extradata_size);
 }
 
+static const AVCodec *find_encoder(const char *name)
+{
+    const AVCodec *codec = avcodec_find_encoder_by_name(name);
+
+    return codec && codec->type == AVMEDIA_TYPE_VIDEO ? codec : NULL;
+}
+
+/* libx265 learned it late: for codecs whose messages we can write, we do. */
+bool media_encoder_keeps_captions(const char *name)
+{
+    const AVCodec *codec = find_encoder(name);
+
+    return !codec || (has_option(codec, "a53cc") || codec->id == AV_CODEC_ID_H264 ||
+                      codec->id == AV_CODEC_ID_HEVC);
+}
+
 bool media_encoder_takes_full_chroma(const char *codec)
 {
     return strcmp(codec, "libx264") == 0 || strcmp(codec, "libx265") == 0;
@@ -318,13 +344,6 @@ struct media_encoder_opts media_encoder_opts_for(const struct plan *plan,
         .video = &plan->video,
         .layout = spec->layout,
     };
-}
-
-static const AVCodec *find_encoder(const char *name)
-{
-    const AVCodec *codec = avcodec_find_encoder_by_name(name);
-
-    return codec && codec->type == AVMEDIA_TYPE_VIDEO ? codec : NULL;
 }
 
 bool media_encoder_is_known(const char *codec)
@@ -359,6 +378,41 @@ int media_encoder_open(struct media_encoder **out, const struct media_encoder_op
     return 0;
 }
 
+static struct captions *captions_pop(struct captions **at)
+{
+    struct captions *first = *at;
+
+    *at = first->next;
+    return first;
+}
+
+static void captions_keep(struct media_encoder *encoder, const AVFrame *picture)
+{
+    struct captions *kept = xcalloc(1, sizeof(*kept)), **end = &encoder->captions;
+
+    kept->pts = picture->pts;
+    kept->len = media_captions_get(kept->data, picture);
+    while (*end)
+        end = &(*end)->next;
+    *end = kept;
+}
+
+/* Those of this packet's frame. */
+static int captions_write(struct media_encoder *encoder, AVPacket *packet)
+{
+    struct captions **at = &encoder->captions, *found;
+    int rc;
+
+    while (*at && (*at)->pts != packet->pts)
+        at = &(*at)->next;
+    if (!*at)
+        return 0;
+    found = captions_pop(at);
+    rc = sei_prepend_captions(packet, encoder->ctx->codec_id, found->data, found->len);
+    free(found);
+    return rc;
+}
+
 void media_encoder_free(struct media_encoder *encoder)
 {
     if (!encoder)
@@ -367,6 +421,8 @@ void media_encoder_free(struct media_encoder *encoder)
     avcodec_parameters_free(&encoder->par);
     av_packet_free(&encoder->scratch);
     av_frame_free(&encoder->picture);
+    while (encoder->captions)
+        free(captions_pop(&encoder->captions));
     free(encoder);
 }
 
@@ -396,6 +452,9 @@ int media_encoder_send(struct media_encoder *encoder, struct media_frame *frame,
         if (rc < 0)
             return media_av_fail(err, ERR_NOMEM, rc, "encoding");
         picture->pts -= encoder->first;
+        if (!encoder->writes_captions && encoder->start_codes &&
+            av_frame_get_side_data(picture, AV_FRAME_DATA_A53_CC))
+            captions_keep(encoder, picture);
         rc = avcodec_send_frame(encoder->ctx, picture);
         av_frame_unref(picture);
     }
@@ -415,6 +474,9 @@ int media_encoder_receive(struct media_encoder *encoder, struct media_packet **o
         return 0;
     if (rc < 0)
         return media_av_fail(err, ERR_GPU, rc, "encoding");
+    rc = captions_write(encoder, encoder->scratch);
+    if (rc < 0)
+        return media_av_fail(err, ERR_NOMEM, rc, "encoding");
     if (encoder->scratch->pts != AV_NOPTS_VALUE)
         encoder->scratch->pts += encoder->first;
     if (encoder->scratch->dts != AV_NOPTS_VALUE)

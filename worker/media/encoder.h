@@ -33,6 +33,7 @@ struct media_encoder_opts media_encoder_opts_for(const struct plan *plan,
  * encoder speaks against it. */
 bool media_encoder_full_chroma(const struct plan *plan, const struct job_spec *spec);
 bool media_encoder_takes_full_chroma(const char *codec);
+bool media_encoder_keeps_captions(const char *codec); /* closed ones, of the frames */
 /* Whether this build of libavcodec has a video encoder of that name. */
 bool media_encoder_is_known(const char *codec);
 

@@ -143,6 +143,7 @@ int media_frame_again(struct media_frame **out, const struct media_frame *frame,
 
     if (!av)
         return err_set(err, ERR_NOMEM, "no memory for a frame");
+    av_frame_remove_side_data(av, AV_FRAME_DATA_A53_CC);
     av->pts = pts;
     *out = frame_of(av, frame->width, frame->height, frame->bit_depth);
     (*out)->full_chroma = frame->full_chroma;

@@ -24,7 +24,7 @@ int media_frame_new(struct media_frame **out, int width, int height, int bit_dep
 int media_frame_new_full_chroma(struct media_frame **out, int width, int height, int bit_depth,
                                 struct err *err);
 struct media_frame *media_frame_ref(struct media_frame *frame);
-/* The same picture once more, at another time. ERR_NOMEM. */
+/* The same picture once more, at another time and without its captions. ERR_NOMEM. */
 int media_frame_again(struct media_frame **out, const struct media_frame *frame, int64_t pts,
                       struct err *err);
 void media_frame_unref(struct media_frame **frame); /* NULL-safe; clears the pointer */
@@ -35,6 +35,10 @@ static inline void media_frame_auto_(struct media_frame **frame)
 struct image media_frame_image(const struct media_frame *frame); /* borrowed planes */
 int64_t media_frame_pts(const struct media_frame *frame);        /* in the stream's time base */
 void media_frame_set_pts(struct media_frame *frame, int64_t pts);
+/* from's closed captions behind those of `to`, before that is passed on. What one picture can hold
+ * (31 triplets of A/53) is kept, padding gives way first. ERR_NOMEM. */
+int media_frame_add_captions(struct media_frame *to, const struct media_frame *from,
+                             struct err *err);
 
 void media_packet_free(struct media_packet *packet);
 AUTO_DEFINE(media_packet, struct media_packet *, media_packet_free)

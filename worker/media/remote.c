@@ -371,6 +371,7 @@ static void get_seen(struct media_remote *remote)
     remote->damaged = wire_get_range(in, 0, INT64_MAX);
     remote->seen.fields = wire_get_i64(in) != 0;
     remote->seen.scaled = wire_get_range(in, 0, INT64_MAX);
+    remote->seen.captions = wire_get_i64(in) != 0;
     wire_get_text(in, remote->seen.hdr.mastering, sizeof(remote->seen.hdr.mastering));
     wire_get_text(in, remote->seen.hdr.light, sizeof(remote->seen.hdr.light));
 }
@@ -380,6 +381,9 @@ int media_remote_next(struct media_remote *remote, struct media_frame **out, str
     AUTO_WIRE struct wire_out next;
     struct wire_in *in = &remote->message.in;
     int slot = remote_slots_take(remote->slots);
+    AUTO(media_frame) struct media_frame *frame = NULL;
+    const void *captions = NULL;
+    size_t captions_len = 0;
     int64_t pts = 0;
     int rc;
 
@@ -387,18 +391,24 @@ int media_remote_next(struct media_remote *remote, struct media_frame **out, str
     wire_out_init(&next);
     wire_put_i64(&next, slot);
     rc = order(remote, REMOTE_NEXT, &next, REMOTE_FRAME, REMOTE_END, err);
-    if (rc == 0 && remote->message.type == REMOTE_FRAME)
+    if (rc == 0 && remote->message.type == REMOTE_FRAME) {
         pts = wire_get_i64(in);
+        captions = wire_get_bytes(in, &captions_len);
+    }
     if (rc == 0) {
         get_seen(remote);
-        if (!wire_is_done(in))
+        if (!wire_is_done(in) || captions_len > MEDIA_CAPTIONS_MAX)
             rc = nonsense(remote, err);
     }
     if (rc < 0 || remote->message.type == REMOTE_END) {
         remote_slots_drop(remote->slots, slot);
         return rc;
     }
-    return remote_slots_frame(remote->slots, slot, pts, out, err);
+    if (remote_slots_frame(remote->slots, slot, pts, &frame, err) < 0 ||
+        media_captions_set(media_frame_av(frame), captions, captions_len, err) < 0)
+        return -1;
+    *out = TAKE(frame);
+    return 0;
 }
 
 int64_t media_remote_seen(const struct media_remote *remote, struct media_seen *out)

@@ -271,6 +271,7 @@ static void put_seen(struct guest *guest, struct wire_out *out)
     wire_put_i64(out, media_decoder_damaged(guest->decoder));
     wire_put_i64(out, seen.fields);
     wire_put_i64(out, seen.scaled);
+    wire_put_i64(out, seen.captions);
     wire_put_text(out, seen.hdr.mastering);
     wire_put_text(out, seen.hdr.light);
 }
@@ -280,6 +281,7 @@ static int do_next(struct guest *guest, struct err *err)
     AUTO(media_frame) struct media_frame *frame = NULL;
     AUTO_WIRE struct wire_out out;
     int slot = (int)wire_get_range(&guest->message.in, 0, REMOTE_SLOTS - 1);
+    uint8_t captions[MEDIA_CAPTIONS_MAX];
     struct image image;
 
     if (FP("film.decode.crash"))
@@ -296,6 +298,7 @@ static int do_next(struct guest *guest, struct err *err)
             return err_set(err, ERR_INTERNAL, "a picture of %dx%d", image.width, image.height);
         fill_slot(guest, slot, frame);
         wire_put_i64(&out, media_frame_pts(frame));
+        wire_put_bytes(&out, captions, media_captions_get(captions, media_frame_av(frame)));
     }
     put_seen(guest, &out);
     say(guest, frame ? REMOTE_FRAME : REMOTE_END, &out);

@@ -377,6 +377,8 @@ void plan_warning(char *out, size_t size, const struct film *film, const struct 
             video->dolby_profile);
     if (video->bit_depth > 10 || (video->bit_depth > 8 && plan->video.bit_depth == 8))
         say(&text, "%d bits a sample become %d.", video->bit_depth, plan->video.bit_depth);
+    if (film->captions && !media_encoder_keeps_captions(plan->codec))
+        say(&text, "The film has closed captions, which the encoder %s cannot carry.", plan->codec);
     if (loses_sound(film, plan))
         say(&text, "The output has no sound.");
     for (size_t i = 0; i < plan->dropped_count; i++) {

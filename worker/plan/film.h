@@ -46,6 +46,7 @@ struct film {
     int64_t told_us, last_us; /* how long the header says it lasts; where the last packet ends */
     size_t untimed;           /* packets that gave a frame but had no pts */
     size_t shared;            /* frames left out: another has the same pts */
+    bool captions;            /* closed ones, in the first pictures */
     size_t undecodable;       /* leading pictures without their references, left out */
     size_t left_out;          /* frames whose times the damage took */
     int jumps;
@@ -81,4 +82,6 @@ int film_build_frames(struct film *film, struct err *err);
 /* verify.c: does the decoder give the frames that the packets promise? Where that is not certain
  * from the container alone the first frames are decoded, and all of them when those differ. */
 int film_verify(struct film *film, struct err *err);
+/* verify.c: what only the first pictures can tell: fields, HDR metadata, captions. */
+int film_look(struct film *film, struct err *err);
 #endif

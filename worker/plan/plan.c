@@ -129,6 +129,12 @@ static void add_weakness(char *warning, size_t size)
         (void)snprintf(warning + used, size - used, "%s%s", used ? "\n" : "", words);
 }
 
+/* Only what cannot be kept is worth a look at the pictures. */
+static int look_for_captions(struct film *film, const struct plan *plan, struct err *err)
+{
+    return media_encoder_keeps_captions(plan->codec) ? 0 : film_look(film, err);
+}
+
 static int make_plan(struct job *job, struct record *record, bool *lost, struct err *err)
 {
     AUTO(film) struct film *film = NULL;
@@ -138,7 +144,7 @@ static int make_plan(struct job *job, struct record *record, bool *lost, struct 
     if (job->report)
         report_step(job->report, "read");
     if (film_open(&film, &opts, err) < 0 || plan_draft(&plan, film, job->spec, err) < 0 ||
-        try_encoder(plan, job->spec, err) < 0)
+        try_encoder(plan, job->spec, err) < 0 || look_for_captions(film, plan, err) < 0)
         return -1;
     if (plan->pieces) {
         if (job->report)

@@ -67,6 +67,7 @@ static void learn(struct film *film, const struct media_decoder *decoder)
 
     media_decoder_seen(decoder, &seen);
     video->interlaced |= seen.fields;
+    film->captions |= seen.captions;
     if (!*video->hdr.mastering)
         video->hdr = seen.hdr;
 }
@@ -244,16 +245,13 @@ static int decode_film(struct film *film, struct err *err)
     return 0;
 }
 
-static int look(struct film *film, struct err *err)
+int film_look(struct film *film, struct err *err)
 {
     AUTO(media_source) struct media_source *source = NULL;
     AUTO(media_decoder) struct media_decoder *decoder = NULL;
-    const struct media_stream *video = film_video(film);
-    bool end = video->scan_known && (video->color_trc != TRC_PQ || *video->hdr.mastering);
+    bool end = false;
     int64_t pts;
 
-    if (end)
-        return 0;
     if (open_decoder(film, &source, &decoder, false, err) < 0)
         return -1;
     for (int i = 0; i < LOOK_FRAMES && !end; i++)
@@ -265,10 +263,12 @@ static int look(struct film *film, struct err *err)
 
 int film_verify(struct film *film, struct err *err)
 {
+    const struct media_stream *video = film_video(film);
+    bool known = video->scan_known && (video->color_trc != TRC_PQ || *video->hdr.mastering);
     enum verdict verdict = DIFFERS;
 
     if (is_certain(film))
-        return look(film, err);
+        return known ? 0 : film_look(film, err);
     if (film->untimed == 0 && check_start(film, &verdict, err) < 0)
         return -1;
     if (verdict == DIFFERS)
