@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Measures plan, convert, warp, assembly and memory, each beside its peer in the same run.
 
-    bench/speed.py [--runs N] [--seconds S] [plan] [convert] [warp] [assemble]
+    bench/speed.py [--runs N] [--seconds S] [plan] [convert] [warp] [assemble] [memory]
 
 Films are made on the spot under build/bench. Every figure is the median of N runs taken in turns
 with its peer's, because machines are noisy; ratios are what to quote.
@@ -34,6 +34,41 @@ def run(*argv, **kw):
     if status != 0:
         sys.exit(f"bench: {' '.join(argv)} ended with {status}")
     return time.monotonic() - start, usage.ru_maxrss / 1024, usage.ru_utime + usage.ru_stime
+
+
+def tree_mib(root):
+    """Memory that a process and everything below it hold, shared pages counted once."""
+    parents, total = {}, 0
+    for name in os.listdir("/proc"):
+        try:
+            if name.isdigit():
+                with open(f"/proc/{name}/stat", encoding="utf-8", errors="replace") as f:
+                    parents.setdefault(int(f.read().rsplit(")", 1)[1].split()[1]), []).append(int(name))
+        except OSError:
+            pass  # it has ended
+    queue = [root]
+    while queue:
+        pid = queue.pop()
+        queue += parents.get(pid, [])
+        try:
+            with open(f"/proc/{pid}/smaps_rollup", encoding="utf-8") as f:
+                total += sum(int(line.split()[1]) for line in f if line.startswith("Pss:"))
+        except OSError:
+            pass
+    return total / 1024
+
+
+def peak_mib(*argv):
+    """The most that a command's processes held together, looked at ten times a second."""
+    with open(os.path.join(WORK, "out.log"), "w", encoding="utf-8") as log, \
+         subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=log) as process:
+        peak = 0
+        while process.poll() is None:
+            peak = max(peak, tree_mib(process.pid))
+            time.sleep(0.1)
+    if process.returncode != 0:
+        sys.exit(f"bench: {' '.join(argv)} ended with {process.returncode}")
+    return peak
 
 
 def ffmpeg(*argv):
@@ -138,7 +173,7 @@ def bench_convert(args):
     return [("convert 1080p full SBS, x264 medium crf 20", f"{mine:.1f} s for {args.seconds} s",
              f"decode + the same encode by ffmpeg {peer:.1f} s (as run: {enc:.1f} s)",
              f"{mine / peer:.2f}", "<= 1.25"),
-            ("peak memory of the largest process", f"{max(memory):.0f} MiB", "-", "-", "-")]
+            ("peak memory of the largest process, 1080p", f"{max(memory):.0f} MiB", "-", "-", "-")]
 
 
 def bench_warp(_args):
@@ -198,8 +233,31 @@ def bench_assemble(args):
             bench_assembly(args, film, "assemble.mp4", "5", "assembly, a joint every 5 s", "-")]
 
 
+def bench_memory(_args):
+    """Not a matter of load, so one run; long enough to fill every queue and the encoder's own."""
+    rows = []
+    for name, width, height, codec in (("1080p", 1920, 1080, "libx264"),
+                                       ("4K", 3840, 2160, "libx265"),
+                                       ("8K", 7680, 4320, "libx265")):
+        size = f"{width}x{height}"
+        film = made(f"memory-{name}.mp4", lambda part, size=size: ffmpeg(
+            "-f", "lavfi", "-i", f"testsrc2=s={size}:r=25", "-frames:v", "60", "-pix_fmt", "yuv420p",
+            "-c:v", "libx264", "-preset", "ultrafast", "-f", "mp4", part))
+        out = os.path.join(WORK, "memory.mp4")
+        encode = ["-preset", "ultrafast"] if width > 3840 else ["-preset", "medium"]
+        clean(out)
+        mine = peak_mib(STEREO, "convert", film, out, "--codec", codec, "--parallelism", "1",
+                        *("-" + word if word == "-preset" else word for word in encode))
+        peer = peak_mib(shutil.which("ffmpeg"), "-v", "error", "-nostdin", "-y", "-i", film, "-an",
+                        "-vf", f"scale={2 * width}:{height}", "-c:v", codec, *encode, "-f", "mp4",
+                        os.path.join(WORK, "peer.mp4"))
+        rows.append((f"peak memory, {name} to full SBS, {codec} {encode[1]}", f"{mine:.0f} MiB",
+                     f"ffmpeg, scaled to that size {peer:.0f} MiB", f"{mine / peer:.2f}", "-"))
+    return rows
+
+
 BENCHES = {"plan": bench_plan, "convert": bench_convert, "warp": bench_warp,
-           "assemble": bench_assemble}
+           "assemble": bench_assemble, "memory": bench_memory}
 
 
 def main():
