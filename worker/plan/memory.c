@@ -4,14 +4,16 @@
 #include <string.h>
 
 #define MIB           (1024u * 1024u)
-#define BASE_MIB      192 /* the program, its libraries, tables, depth planes */
+#define BASE_MIB      128 /* the program, its libraries, tables, depth planes */
 #define RING_FRAMES   24  /* full frames that wait for the look-ahead */
 #define DECODE_FRAMES 24  /* references, reordering, threads */
 #define QUEUE_FRAMES  8   /* bounded queues between the stages, views and packed frames each */
 #define CHECK_FRAMES  10  /* the decoder that checks the encoder */
-#define X264_FRAMES   60  /* rc-lookahead, B-frames, references, threads, with half-size copies */
-#define X265_FRAMES   90  /* its frames carry more beside the picture */
+#define X264_FRAMES   150 /* rc-lookahead, references, threads, with planes between samples */
+#define X265_FRAMES   100 /* its frames carry more beside the picture */
 
+/* Counts fitted to what the worker and its decoding child hold together (bench: memory): 1080p by
+ * libx264 medium 1140 MiB, slow 1300; 4K by libx265 medium 3590; 480x270 150. */
 static uint64_t frame_bytes(int width, int height, int bit_depth)
 {
     return (uint64_t)width * (uint64_t)height * 3 / 2 * (bit_depth > 8 ? 2 : 1);

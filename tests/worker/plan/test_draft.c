@@ -550,6 +550,38 @@ static void media_boxes_are_found(void **state)
     BOXES("abc", 0, "three bytes");
 }
 
+/* Under what a conversion was measured to hold (bench: memory) its pod is killed and tried again
+ * with more; far above it, the pod finds no node. */
+static void pods_get_the_memory_that_they_need(void **state)
+{
+    static const struct {
+        const char *codec;
+        int width, height;
+        unsigned held_mib;
+    } rows[] = {
+        { "libx264", 480, 270, 150 },
+        { "libx264", 1920, 1080, 1300 }, /* slow; medium 1140 */
+        { "libx265", 3840, 2160, 3590 },
+        { "libx265", 7680, 4320, 9980 }, /* ultrafast */
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct media_stream video = { .bit_depth = 8 };
+        struct plan plan = { .packed_width = 2 * rows[i].width, .packed_height = rows[i].height };
+        uint64_t mib;
+
+        video.width = plan.video.width = rows[i].width;
+        video.height = plan.video.height = rows[i].height;
+        plan.video.bit_depth = 8;
+        (void)snprintf(plan.codec, sizeof(plan.codec), "%s", rows[i].codec);
+        mib = plan_memory(&plan, &video, false) >> 20;
+        if (mib < rows[i].held_mib || mib > rows[i].held_mib * 3 / 2)
+            fail_msg("%s %dx%d: %u MiB are held, a pod would get %u", rows[i].codec, rows[i].width,
+                     rows[i].height, rows[i].held_mib, (unsigned)mib);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -569,6 +601,7 @@ int main(void)
         cmocka_unit_test(a_clock_that_jumps_goes_on),
         cmocka_unit_test(media_boxes_are_found),
         cmocka_unit_test(media_without_an_index_is_refused),
+        cmocka_unit_test(pods_get_the_memory_that_they_need),
     };
 
     media_quiet();
