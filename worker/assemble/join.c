@@ -124,7 +124,11 @@ static int next_sorted(void *ctx, int64_t pts, struct err *err)
 static int open_source(struct join *join, struct err *err)
 {
     const struct plan_source *source = &join->plan->source;
-    struct media_source_opts opts = { .format = source->format, .what = "spec.source.uri" };
+    struct media_source_opts opts = {
+        .format = source->format,
+        .no_pictures = true, /* the plan knows of them, and only the rest is copied */
+        .what = "spec.source.uri",
+    };
     char digest[HASH_HEX_SIZE];
 
     if (store_reader_open_uri(&join->film, STORE_SOURCE, source->uri, opts.what, err) < 0)

@@ -251,6 +251,7 @@ int media_remote_open(struct media_remote **out, struct store_reader *reader,
     wire_out_init(&open);
     wire_put_text(&open, opts->format ? opts->format : "");
     wire_put_i64(&open, opts->index_only);
+    wire_put_i64(&open, opts->no_pictures);
     wire_put_i64(&open, piece);
     wire_put_text(&open, opts->what);
     wire_put_i64(&open, (int64_t)store_reader_stat(reader)->size);

@@ -150,6 +150,7 @@ static int do_open(struct guest *guest, struct err *err)
     wire_get_text(in, format, sizeof(format));
     opts.format = *format ? format : NULL;
     opts.index_only = wire_get_i64(in);
+    opts.no_pictures = wire_get_i64(in);
     piece = wire_get_i64(in);
     wire_get_text(in, what, sizeof(what));
     guest->reader = (struct store_reader){ .ops = &reader_ops };

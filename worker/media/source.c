@@ -114,12 +114,53 @@ static void add_index_counts(struct media_stream *out, AVStream *stream)
         out->bytes += avformat_index_get_entry(stream, i)->size;
 }
 
-static int collect(struct media_source *source, const char *what, struct err *err)
+/* These name their streams up front, and no stream's clock hangs on another's. */
+static bool knows_streams(const AVFormatContext *ctx)
+{
+    return strncmp(ctx->iformat->name, "mov,", 4) == 0 ||
+           strncmp(ctx->iformat->name, "matroska,", 9) == 0;
+}
+
+static bool has_pictures(const AVStream *stream)
+{
+    return stream->codecpar->codec_type == AVMEDIA_TYPE_VIDEO &&
+           !(stream->disposition & AV_DISPOSITION_ATTACHED_PIC);
+}
+
+/* Of no pictures: what libav takes for data it asks no decoder about. */
+static int find_other_info(AVFormatContext *ctx)
+{
+    unsigned count = ctx->nb_streams;
+    AUTO_FREE AVCodecParameters **hidden = xcalloc(count + 1, sizeof(AVCodecParameters *));
+    int rc = 0;
+
+    for (unsigned i = 0; i < count && rc >= 0; i++) {
+        AVCodecParameters *par = ctx->streams[i]->codecpar;
+
+        if (!has_pictures(ctx->streams[i]))
+            continue;
+        hidden[i] = avcodec_parameters_alloc();
+        rc = hidden[i] ? avcodec_parameters_copy(hidden[i], par) : AVERROR(ENOMEM);
+        par->codec_type = AVMEDIA_TYPE_DATA;
+        par->codec_id = AV_CODEC_ID_NONE;
+    }
+    if (rc >= 0)
+        rc = avformat_find_stream_info(ctx, NULL);
+    for (unsigned i = 0; i < count; i++) {
+        if (hidden[i] && rc >= 0)
+            rc = avcodec_parameters_copy(ctx->streams[i]->codecpar, hidden[i]);
+        avcodec_parameters_free(&hidden[i]);
+    }
+    return rc;
+}
+
+static int collect(struct media_source *source, bool no_pictures, const char *what, struct err *err)
 {
     AVFormatContext *ctx = source->ctx;
 
     if (!source->indexed) {
-        int rc = avformat_find_stream_info(ctx, NULL);
+        int rc = no_pictures && knows_streams(ctx) ? find_other_info(ctx)
+                                                   : avformat_find_stream_info(ctx, NULL);
 
         if (rc < 0 || source->io->failed)
             return media_io_fail(source->io, err, ERR_INPUT, rc, what);
@@ -168,7 +209,8 @@ int media_source_open(struct media_source **out, struct store_reader *reader,
         return 0;
     }
     if (open_io(source, reader, opts, err) < 0 || alloc_ctx(source, err) < 0 ||
-        open_input(source, opts, err) < 0 || collect(source, opts->what, err) < 0)
+        open_input(source, opts, err) < 0 ||
+        collect(source, opts->no_pictures, opts->what, err) < 0)
         return -1;
     *out = TAKE(source);
     return 0;
@@ -198,7 +240,7 @@ int media_source_open_piece(struct media_source **out, struct store_reader *read
     source->ctx->streams[0]->codecpar->codec_id = source->piece.codec_id;
     source->ctx->streams[0]->codecpar->codec_tag = source->piece.codec_tag;
     source->indexed = true; /* no packets are read to find facts */
-    if (collect(source, what, err) < 0)
+    if (collect(source, false, what, err) < 0)
         return -1;
     source->indexed = false;
     source->streams[0].time_base = source->piece.time_base;

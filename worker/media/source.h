@@ -51,6 +51,8 @@ struct media_stream { /* what we see; values of libav enums are libav's */
 struct media_source_opts {
     const char *format; /* demuxer to force, or NULL: probe */
     bool index_only;    /* zero-filled mdat where the format allows it, else a plain open */
+    bool no_pictures;   /* nobody asks what the pictures are: where the format allows it none is
+                         * decoded to know, and facts of theirs may be missing */
     const char *what;   /* names the film in messages; borrowed while opening */
 };
 

@@ -198,11 +198,36 @@ static void every_cut_gives_its_frames(const struct film *film)
     segments_by_pieces(film, pieces, whole, count);
 }
 
+/* Who does not ask for the pictures sees the same streams. */
+static void no_pictures_no_other_streams(const struct film *film)
+{
+    AUTO(media_source) struct media_source *plain = NULL, *other = NULL;
+    AUTO(store_reader) struct store_reader *reader = NULL;
+    struct media_source_opts opts = { .no_pictures = true, .what = film->what };
+    struct err err;
+
+    CHECK_OK(film_source(film, &plain, &err), err);
+    CHECK_OK(store_reader_open_uri(&reader, STORE_SOURCE, film->uri, film->what, &err), err);
+    CHECK_OK(media_source_open(&other, reader, &opts, &err), err);
+    CHECK_INT(film->what, media_source_streams(other), media_source_streams(plain));
+    for (int i = 0; i < media_source_streams(plain); i++) {
+        const struct media_stream *want = media_source_stream(plain, i);
+        const struct media_stream *got = media_source_stream(other, i);
+
+        CHECK_INT(film->what, got->type, want->type);
+        CHECK_STR(film->what, got->codec, want->codec);
+        CHECK_INT(film->what, got->time_base.den, want->time_base.den);
+        CHECK_INT(film->what, got->rotation, want->rotation);
+        CHECK_INT(film->what, got->channels, want->channels);
+    }
+}
+
 static void check_film(void **state)
 {
     const struct film_row *row = *state;
     AUTO(film) struct film *film = open_film(row->name);
 
+    no_pictures_no_other_streams(film);
     frames_are_those_of_the_tool(row, film);
     every_cut_gives_its_frames(film);
 }
