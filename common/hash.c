@@ -150,21 +150,73 @@ uint32_t hash_crc32(uint32_t crc, const void *data, size_t len)
 }
 
 #if defined(__x86_64__)
-__attribute__((target("sse4.2"))) static uint32_t crc32c_by_cpu(uint32_t crc,
-                                                                const unsigned char *p, size_t len)
+#define LANE 4096 /* bytes; three sums at a time, as each waits for its own last step */
+
+/* [k][b]: what the sum b << 8k becomes when LANE zeros follow. Filled once, then only read. */
+static uint32_t lane_table[4][256];
+static pthread_once_t lane_once = PTHREAD_ONCE_INIT;
+
+static uint64_t load_u64(const unsigned char *p)
+{
+    uint64_t word;
+
+    memcpy(&word, p, sizeof(word));
+    return word;
+}
+
+__attribute__((target("sse4.2"))) static uint32_t crc32c_one(uint32_t crc, const unsigned char *p,
+                                                             size_t len)
 {
     uint64_t sum = crc;
 
-    for (; len >= sizeof(uint64_t); p += sizeof(uint64_t), len -= sizeof(uint64_t)) {
-        uint64_t word;
-
-        memcpy(&word, p, sizeof(word));
-        sum = __builtin_ia32_crc32di(sum, word);
-    }
+    for (; len >= sizeof(uint64_t); p += sizeof(uint64_t), len -= sizeof(uint64_t))
+        sum = __builtin_ia32_crc32di(sum, load_u64(p));
     crc = (uint32_t)sum;
     for (; len; p++, len--)
         crc = __builtin_ia32_crc32qi(crc, *p);
     return crc;
+}
+
+static void lane_fill(void)
+{
+    static const unsigned char zeros[LANE];
+
+    for (uint32_t bit = 0; bit < 32; bit++) {
+        uint32_t *table = lane_table[bit / 8], low = 1u << bit % 8;
+        uint32_t after = crc32c_one(1u << bit, zeros, LANE);
+
+        for (uint32_t byte = low; byte < 2 * low; byte++)
+            table[byte] = table[byte - low] ^ after;
+    }
+}
+
+static uint32_t skip_lane(uint32_t crc)
+{
+    return lane_table[0][crc & 255] ^ lane_table[1][crc >> 8 & 255] ^
+           lane_table[2][crc >> 16 & 255] ^ lane_table[3][crc >> 24];
+}
+
+__attribute__((target("sse4.2"))) static uint32_t crc32c_three(uint32_t crc, const unsigned char *p)
+{
+    uint64_t a = crc, b = 0, c = 0;
+
+    for (const unsigned char *end = p + LANE; p < end; p += sizeof(uint64_t)) {
+        a = __builtin_ia32_crc32di(a, load_u64(p));
+        b = __builtin_ia32_crc32di(b, load_u64(p + LANE));
+        c = __builtin_ia32_crc32di(c, load_u64(p + 2 * (size_t)LANE));
+    }
+    return skip_lane(skip_lane((uint32_t)a) ^ (uint32_t)b) ^ (uint32_t)c;
+}
+
+static uint32_t crc32c_by_cpu(uint32_t crc, const unsigned char *p, size_t len)
+{
+    const size_t step = 3 * (size_t)LANE;
+
+    if (len >= step)
+        (void)pthread_once(&lane_once, lane_fill);
+    for (; len >= step; p += step, len -= step)
+        crc = crc32c_three(crc, p);
+    return crc32c_one(crc, p, len);
 }
 #endif
 

@@ -140,6 +140,27 @@ static void crc32c_has_its_check_value(void **state)
     }
 }
 
+/* Long ones are summed in several lanes, which meet again. */
+static void crc32c_of_much_is_that_of_its_parts(void **state)
+{
+    enum { MUCH = 100000 };
+    AUTO_FREE unsigned char *bytes = xmalloc(MUCH);
+    static const size_t lens[] = { 4095, 4096, 12287, 12288, 12289, 24576, 36863, 99992 };
+
+    (void)state;
+    hash_random(bytes, MUCH);
+    for (size_t from = 0; from < 9; from += 4) {
+        for (size_t i = 0; i < COUNT(lens); i++) {
+            uint32_t want = slow_crc(bytes + from, lens[i], 0x82f63b78u);
+            uint32_t part = hash_crc32c(0, bytes + from, lens[i] / 3);
+
+            assert_int_equal(hash_crc32c(0, bytes + from, lens[i]), want);
+            assert_int_equal(hash_crc32c(part, bytes + from + lens[i] / 3, lens[i] - lens[i] / 3),
+                             want);
+        }
+    }
+}
+
 static void random_fills_everything(void **state)
 {
     unsigned char a[600] = { 0 }, b[600] = { 0 };
@@ -184,6 +205,7 @@ int main(void)
         cmocka_unit_test(equal_compares_whole_texts),
         cmocka_unit_test(crc32_has_its_check_value),
         cmocka_unit_test(crc32c_has_its_check_value),
+        cmocka_unit_test(crc32c_of_much_is_that_of_its_parts),
         cmocka_unit_test(random_fills_everything),
     };
 

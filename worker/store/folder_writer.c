@@ -47,9 +47,9 @@ static char *aside_of(const struct folder_writer *writer)
 }
 
 /* So that the sync of a large file at its end finds little left to do. Only a hint. */
-static void send_on(struct folder_writer *writer, uint64_t end)
+static void send_on(struct folder_writer *writer, uint64_t end, uint64_t least)
 {
-    if (end < writer->sent + SEND_BYTES)
+    if (end < writer->sent + least)
         return;
     (void)sync_file_range(writer->fd, (off_t)writer->sent, (off_t)(end - writer->sent),
                           SYNC_FILE_RANGE_WRITE);
@@ -70,7 +70,7 @@ static int writer_write(struct store_writer *base, uint64_t offset, const void *
         if (n > 0)
             done += (size_t)n;
     }
-    send_on(writer, offset + len);
+    send_on(writer, offset + len, SEND_BYTES);
     return 0;
 }
 
@@ -80,6 +80,7 @@ static int writer_read(struct store_writer *base, uint64_t offset, void *out, si
     struct folder_writer *writer = (struct folder_writer *)base;
     size_t done = 0;
 
+    send_on(writer, base->size, 1); /* who reads back has written it all */
     while (done < len) {
         ssize_t n = pread(writer->fd, (char *)out + done, len - done, (off_t)(offset + done));
 
