@@ -106,6 +106,8 @@ static void add_copies(cJSON *obj, const struct plan *plan)
         char type[2] = { plan->copies[i].type, '\0' };
 
         json_add_str(item, "type", type);
+        if (*plan->copies[i].becomes)
+            json_add_str(item, "becomes", plan->copies[i].becomes);
         members_add(item, copy_members, COUNT(copy_members), 0, &plan->copies[i]);
         cJSON_AddItemToArray(list, item);
     }
@@ -150,7 +152,9 @@ static int read_copies(struct plan *plan, const cJSON *obj, struct err *err)
         char type[2];
 
         if (members_read(copy, item, copy_members, COUNT(copy_members), 0, err) < 0 ||
-            json_str(type, sizeof(type), item, "type", err) < 0)
+            json_str(type, sizeof(type), item, "type", err) < 0 ||
+            (json_has(item, "becomes") &&
+             json_str(copy->becomes, sizeof(copy->becomes), item, "becomes", err) < 0))
             return err_wrap(err, "copies[%zu]", plan->copy_count);
         copy->type = type[0];
         plan->copy_count++;

@@ -53,12 +53,13 @@ struct plan_segment {
     uint32_t pts_crc;           /* CRC-32 of the owned pts as little-endian int64, ascending */
 };
 
-struct plan_copy { /* a stream taken over as it is */
+struct plan_copy { /* a stream taken over, as it is where it can be */
     int stream;
     char type; /* 'a' audio, 's' subtitle, 't' attachment, 'd' data, 'v' cover picture */
     char codec[32];
     int64_t packets, bytes; /* upper bounds for the moov; 0 when not known */
-    bool convert;           /* mov_text <-> srt */
+    bool convert;           /* mov_text <-> srt; a sound: to `becomes` */
+    char becomes[16];       /* the codec that a converted sound gets; else "" */
 };
 
 struct plan_source {

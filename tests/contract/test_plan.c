@@ -48,8 +48,8 @@ static struct plan *plan_new(int64_t far)
     memcpy(plan->build, "stereo-worker 0.1.0 (abc)", sizeof("stereo-worker 0.1.0 (abc)"));
     plan->copy_count = 2;
     plan->copies = xcalloc(2, sizeof(*plan->copies));
-    plan->copies[0] = (struct plan_copy){ 1, 'a', "aac", 1000, 123456, false };
-    plan->copies[1] = (struct plan_copy){ 3, 's', "subrip", 10, 500, true };
+    plan->copies[0] = (struct plan_copy){ 1, 'a', "vorbis", 1000, 123456, true, "aac" };
+    plan->copies[1] = (struct plan_copy){ 3, 's', "subrip", 10, 500, true, "" };
     plan->dropped_count = 1;
     plan->dropped = xcalloc(1, sizeof(*plan->dropped));
     plan->dropped[0] = xstrdup("stream 4 (dvd_subtitle): MP4 cannot hold it");
@@ -132,6 +132,7 @@ static void check_rest(const struct plan *got, const struct plan *want)
     CHECK_INT("packets", got->copies[0].packets, 1000);
     CHECK_INT("bytes", got->copies[0].bytes, 123456);
     CHECK_INT("convert", got->copies[1].convert, true);
+    CHECK_STR("becomes", got->copies[0].becomes, "aac");
     CHECK_INT("segments", got->segment_count, want->segment_count);
     for (uint32_t i = 0; i < want->segment_count; i++)
         check_segment(&got->segments[i], &want->segments[i]);

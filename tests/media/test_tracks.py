@@ -28,15 +28,17 @@ SHORT = base.SHORT
 CONTAINERS = (".mp4", ".mov", ".mkv")
 MS = Fraction(1, 1000)
 
-# "=": packet for packet; "t": as text of that container; "-": left out, and said so; ".": made anew
+# "=": packet for packet; "t": as text of that container; "-": left out, and said so; ".": made anew;
+# "f": FLAC, "p": PCM, sample for sample; "a": AAC
 FATES = {  # mp4, mov, mkv
     "aac": "===", "ac3": "===", "eac3": "===", "mp3": "===", "mp2": "===", "alac": "===",
-    "opus": "=-=", "flac": "=-=", "dts": "=-=", "truehd": "=-=", "vorbis": "--=",
-    "pcm_s16le": "-==", "pcm_s24le": "-==", "pcm_s16be": "-==",
+    "opus": "=a=", "flac": "=p=", "dts": "=a=", "truehd": "=p=", "vorbis": "aa=",
+    "pcm_s16le": "f==", "pcm_s24le": "f==", "pcm_s16be": "f==",
     "mov_text": "==t", "subrip": "tt=", "ass": "tt=", "webvtt": "tt=",
     "dvd_subtitle": "=-=", "hdmv_pgs_subtitle": "--=", "dvb_subtitle": "--=",
     "attachment": "--=", "cover": "=-=", "tmcd": "...", "text": "...",
 }
+SOUND_LINES = {"f": "becomes FLAC, without loss.", "p": "becomes PCM, without loss.", "a": "becomes AAC."}
 TEXT = {".mp4": "mov_text", ".mov": "mov_text", ".mkv": "subrip"}
 # Dispositions that a container keeps.
 KEPT = {".mp4": {"default", "dub", "comment", "hearing_impaired", "visual_impaired", "forced"},
@@ -110,6 +112,8 @@ SOURCES = {
     "edited.mp4": ["-ss", "0.5", "-i", "{whole.mp4}", "-c", "copy"],
     "late.ts": ["-itsoffset", "0.3", *PICTURE, *SOUND, "-map", "0:v", *X264, "-bf", "2",
                 *sounds("aac", "mp2")],
+    "many.mov": [*PICTURE, "-f", "lavfi", "-i", "anullsrc=cl=hexadecagonal:d=2", "-map", "0:v", *X264,
+                 *sounds("pcm_s16le")],
     "captions.m2v": [*PICTURE, "-c:v", "mpeg2video", "-g", "1", "-q:v", "2"],
     "captions.mp4": ["-i", "{captions.m2v}", *X264, "-bf", "2"],
     "captions.ts": ["-i", "{captions.m2v}", "-c:v", "mpeg2video", "-q:v", "3", "-g", "12", "-bf",
@@ -257,7 +261,7 @@ class TracksTest(Tracks):
         for stream in film.others:
             kind = kind_of(stream)
             fate = FATES[kind][CONTAINERS.index(ext)]
-            if fate in "=t":
+            if fate in "=tfpa":
                 kept.append((stream, fate))
             elif fate == "-":
                 codec = {"cover": "mjpeg"}.get(kind, kind)
@@ -273,6 +277,8 @@ class TracksTest(Tracks):
             what = f"{pathlib.Path(b.path).name}: stream {one['index']} ({kind_of(one)})"
             if fate == "t":
                 self.assertEqual(two["codec_name"], TEXT[ext], what)
+            elif fate in "fpa":
+                self.remade(a, one, fate, b, two, what)
             else:
                 self.assertEqual(b.hashes[two["index"]], a.hashes[one["index"]], what)
             if one["codec_type"] == "subtitle" and (fate == "t" or kind_of(one) == "mov_text"):
@@ -280,11 +286,23 @@ class TracksTest(Tracks):
                     self.assertEqual(x[2], y[2], what)
                     self.assertLessEqual(max(abs(x[0] - y[0]), abs(x[1] - y[1])), 1, what)
                 self.assertEqual(len(b.texts(two)), 2, what)
-            elif one["codec_type"] in ("audio", "subtitle"):
+            elif one["codec_type"] in ("audio", "subtitle") and fate != "a":
                 late = b.start[two["index"]] - a.start[one["index"]] - zero
                 self.assertLessEqual(abs(late), MS, what)
             self.assertEqual(check.language_of(two), check.language_of(one), what)
             self.marks(one, two, kept, ext, what)
+
+    def remade(self, a, one, fate, b, two, what):
+        names = {"f": ("flac",), "p": ("pcm_s16le", "pcm_s24le"), "a": ("aac",)}
+        self.assertIn(two["codec_name"], names[fate], what)
+        self.assertEqual((two["channels"], two["sample_rate"]), (one["channels"], one["sample_rate"]),
+                         what)
+        was, now = (ffmpeg("-i", film.path, "-map", f"0:{stream['index']}", "-f", "s24le", "-")
+                    for film, stream in ((a, one), (b, two)))
+        if fate == "a":  # its first and its last packet are whole ones
+            self.assertLessEqual(abs(len(was) - len(now)), 2 * 6 * 1024, what)
+        else:
+            self.assertTrue(was == now, f"{what}: other samples")
 
     def marks(self, one, two, kept, ext, what):
         title = one.get("tags", {}).get("title")
@@ -324,6 +342,10 @@ class TracksTest(Tracks):
             self.film_tags(a, b)
             lines = re.findall(r"(?m)^note: Not taken over: (stream \d+ \(\w+\)): .*\.$", text)
             self.assertEqual((len(lines), set(lines)), (len(said), said), text)
+            for stream, fate in kept:
+                word = SOUND_LINES.get(fate)
+                self.assertEqual(f"note: Sound stream {stream['index']} " in text, bool(word), text)
+                self.assertIn(f"({kind_of(stream)}) {word}" if word else "", text)
             silent = any(s["codec_type"] == "audio" for s in a.others) and \
                 not any(s["codec_type"] == "audio" for s, _ in kept)
             self.assertEqual("note: The output has no sound." in text, silent, text)
@@ -342,7 +364,9 @@ class TracksTest(Tracks):
                 self.row(name, ext)
 
     def test_no_sound_is_said(self):
-        self.row("pcm.mov", ".mp4")
+        _, text = self.convert("many.mov", ".mp4")
+        self.assertIn("note: The output has no sound.\nnote: Not taken over: stream 1 (pcm_s16le): "
+                      "MP4 cannot hold it, .mkv can.", text)
 
 
 def heard(path):
@@ -351,7 +375,7 @@ def heard(path):
                       "frame=stream_index,pts_time:stream=index,codec_type,sample_rate")
     starts = {}
     for frame in doc["frames"]:
-        if "pts_time" in frame:
+        if "pts_time" in frame and "stream_index" in frame:
             starts.setdefault(frame["stream_index"], float(frame["pts_time"]))
     video = next(s["index"] for s in doc["streams"] if s["codec_type"] == "video")
     out = []
@@ -390,7 +414,8 @@ class SyncTest(Tracks):
         for name, ext in (("late.mp4", ".mp4"), ("late.mp4", ".mkv"), ("early.mp4", ".mp4"),
                           ("early.mp4", ".mkv"), ("video-late.mkv", ".mkv"), ("late.mkv", ".mkv"),
                           ("edited.mp4", ".mov"), ("late.ts", ".mp4"), ("late.ts", ".mkv"),
-                          ("pcm.mov", ".mov")):
+                          ("pcm.mov", ".mov"), ("pcm.mov", ".mp4"), ("late.mkv", ".mov"),
+                          ("rich.webm", ".mp4")):
             self.row(name, ext)
 
 

@@ -50,4 +50,7 @@ struct media_output_times media_output_times(const struct media_output *output);
 uint64_t media_output_fixed_bytes(struct media_source *source, struct segment_reader *first);
 /* Can the container take this codec as it is ('y'), converted ('c'), or not ('n')? For plan. */
 char media_output_takes(const char *container, char type, const char *codec);
+/* The codec that a sound of this kind is converted to, a libav name; NULL: there is none. */
+const char *media_output_sound(const char *container, const struct media_stream *sound);
+bool media_output_sound_is_exact(const char *codec); /* such a sound, to FLAC or PCM: bit for bit */
 #endif

@@ -40,7 +40,7 @@ bool output_cut_takes(const struct media_output *output, const struct output_tra
                       const AVPacket *packet)
 {
     const struct range range = range_of(output);
-    AVRational tb = track->in->time_base;
+    AVRational tb = track->tb;
     bool audio = track->in->codecpar->codec_type == AVMEDIA_TYPE_AUDIO;
     int64_t time = packet->pts != AV_NOPTS_VALUE ? packet->pts : packet->dts;
     int64_t length = packet->duration > 0 ? packet->duration : 0;
@@ -73,7 +73,7 @@ void output_cut_trim(const struct media_output *output, AVRational tb, int64_t *
 bool output_cut_is_over(const struct media_output *output, const AVPacket *packet)
 {
     struct range range = range_of(output);
-    AVRational tb = output->in->streams[packet->stream_index]->time_base;
+    AVRational tb = output_time_base_of(output, packet);
     int64_t time = packet->dts != AV_NOPTS_VALUE ? packet->dts : packet->pts;
 
     if (time == AV_NOPTS_VALUE || range.end == INT64_MAX)

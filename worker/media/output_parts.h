@@ -31,7 +31,9 @@ int output_io_fail(const struct output_io *io, struct err *err, enum err_code co
 struct output_track {       /* one of plan->copies, in that order */
     AVStream *in, *out;     /* borrowed; out NULL: it went into the header */
     struct output_sub *sub; /* owned; when it is converted */
-    int64_t hidden;         /* packets that end up to here are left out; ticks of in */
+    AVRational tb;          /* of the packets read */
+    bool remade;            /* the source makes them anew */
+    int64_t hidden;         /* packets that end up to here are left out; ticks of tb */
     int64_t shift;          /* added to every time, ticks of out */
     int64_t last_dts;       /* AV_NOPTS_VALUE before the first */
     int64_t rescale_last;   /* state of av_rescale_delta */
@@ -68,6 +70,8 @@ int output_tracks_start(struct media_output *output, struct err *err); /* after 
 /* Everything of the copied streams up to time (in tb); INT64_MAX: to the end. */
 int output_tracks_pump(struct media_output *output, int64_t time, AVRational tb, struct err *err);
 void output_tracks_free(struct media_output *output);
+/* What a packet's times count that the source gave. */
+AVRational output_time_base_of(const struct media_output *output, const AVPacket *packet);
 int output_write(struct media_output *output, AVPacket *packet, enum err_code code,
                  struct err *err);
 

@@ -41,13 +41,16 @@ static const struct rule {
     { 't', NULL, MP4 | MOV, 'n' },
     { 'd', NULL, MP4 | MOV | MKV, 'n' },
     /* audio that a muxer knows but cannot carry whole */
-    { 'a', "truehd", MOV, 'n' },
-    { 'a', "mlp", MP4 | MOV, 'n' },
-    { 'a', "vorbis", MP4 | MOV, 'n' },
-    { 'a', "opus", MOV, 'n' },
-    { 'a', "flac", MOV, 'n' },
-    { 'a', "dts", MOV, 'n' },
+    { 'a', "truehd", MOV, 'c' },
+    { 'a', "mlp", MP4 | MOV, 'c' },
+    { 'a', "vorbis", MP4 | MOV, 'c' },
+    { 'a', "opus", MOV, 'c' },
+    { 'a', "flac", MOV, 'c' },
+    { 'a', "dts", MOV, 'c' },
 };
+
+#define MAX_CHANNELS  8
+#define FLAC_MAX_RATE 65535 /* any below can be written */
 
 static int family_of(const char *container)
 {
@@ -72,5 +75,55 @@ char media_output_takes(const char *container, char type, const char *codec)
             return rules[i].answer;
     if (type != 'a' || !format || !desc || desc->type != AVMEDIA_TYPE_AUDIO)
         return 'n';
-    return avformat_query_codec(format, desc->id, FF_COMPLIANCE_NORMAL) == 1 ? 'y' : 'n';
+    if (family == MP4 && strncmp(codec, "pcm_", 4) == 0)
+        return 'c'; /* libavformat 60.16 and later write it, but few players look for it there */
+    if (avformat_query_codec(format, desc->id, FF_COMPLIANCE_NORMAL) == 1)
+        return 'y';
+    return avcodec_find_decoder(desc->id) ? 'c' : 'n';
+}
+
+static bool is_lossy(const char *codec)
+{
+    const AVCodecDescriptor *desc = avcodec_descriptor_get_by_name(codec);
+
+    return !desc || (desc->props & AV_CODEC_PROP_LOSSY && strncmp(codec, "adpcm_", 6) != 0 &&
+                     strncmp(codec, "pcm_", 4) != 0); /* 8 bits by a table, but samples */
+}
+
+/* AAC has a table of rates; its encoder takes no others. */
+static bool is_aac_rate(int rate)
+{
+    static const int rates[] = { 96000, 88200, 64000, 48000, 44100, 32000, 24000,
+                                 22050, 16000, 12000, 11025, 8000,  7350 };
+
+    for (size_t i = 0; i < sizeof(rates) / sizeof(rates[0]); i++)
+        if (rates[i] == rate)
+            return true;
+    return false;
+}
+
+/* Without loss what came so: FLAC, or PCM where the container has no FLAC. What has lost already
+ * would only grow: AAC, except in Matroska, which takes all that matters as it is. */
+const char *media_output_sound(const char *container, const struct media_stream *sound)
+{
+    int family = family_of(container);
+
+    if (sound->channels < 1 || sound->channels > MAX_CHANNELS || sound->sample_rate < 1)
+        return NULL;
+    if (family != MKV && is_lossy(sound->codec) && is_aac_rate(sound->sample_rate))
+        return "aac";
+    if (family == MOV)
+        return "pcm_s16le";
+    if (sound->sample_rate <= FLAC_MAX_RATE ||
+        (sound->sample_rate % 1000 == 0 && sound->sample_rate < 255000))
+        return "flac";
+    return NULL;
+}
+
+/* Not of 32 bits, nor of floating point; 24 are kept. */
+bool media_output_sound_is_exact(const char *codec)
+{
+    const AVCodecDescriptor *desc = avcodec_descriptor_get_by_name(codec);
+
+    return desc && !is_lossy(codec) && !strstr(codec, "32") && !strstr(codec, "64");
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "common/mem.h"
 #include "worker/media/output_parts.h"
+#include "worker/media/sound.h"
 
 #include <libavutil/mathematics.h>
 #include <string.h>
@@ -47,9 +48,25 @@ static int add_cover_attachment(struct output_track *track, struct err *err)
     return 0;
 }
 
-static int add_parameters(struct media_output *output, struct output_track *track, bool convert,
-                          struct err *err)
+static int remake(struct media_output *output, struct output_track *track, const char *becomes,
+                  struct err *err)
 {
+    const AVCodecDescriptor *codec = avcodec_descriptor_get_by_name(becomes);
+
+    if (!codec || track->in->codecpar->sample_rate <= 0)
+        return err_set(err, ERR_INTERNAL, "plan.json: a sound that becomes '%s'", becomes);
+    if (media_sound_parameters(track->out->codecpar, track->in->codecpar, codec->id, err) < 0 ||
+        media_source_remake(output->source, track->in->index, (int)codec->id, err) < 0)
+        return -1;
+    track->remade = true;
+    track->tb = (AVRational){ 1, track->out->codecpar->sample_rate };
+    return 0;
+}
+
+static int add_parameters(struct media_output *output, struct output_track *track,
+                          const struct plan_copy *copy, struct err *err)
+{
+    const AVCodecParameters *par_in = track->in->codecpar;
     AVCodecParameters *par = track->out->codecpar;
     int rc;
 
@@ -57,18 +74,21 @@ static int add_parameters(struct media_output *output, struct output_track *trac
         return err_set(err, ERR_INPUT, "the cover picture is empty");
     if (is_cover(track->in) && !output->mp4)
         return add_cover_attachment(track, err);
-    if (convert) {
+    if (*copy->becomes) {
+        if (remake(output, track, copy->becomes, err) < 0)
+            return -1;
+    } else if (copy->convert) {
         if (output_sub_open(&track->sub, track->in, output->mp4, err) < 0 ||
             output_sub_parameters(track->sub, par, err) < 0)
             return -1;
     } else {
-        rc = avcodec_parameters_copy(par, track->in->codecpar);
+        rc = avcodec_parameters_copy(par, par_in);
         if (rc < 0)
             return media_av_fail(err, ERR_NOMEM, rc, "stream parameters");
     }
     par->codec_tag = 0; /* the muxer's own */
     track->out->disposition = track->in->disposition;
-    track->out->time_base = track->in->time_base;
+    track->out->time_base = track->tb;
     track->out->avg_frame_rate = track->in->avg_frame_rate;
     track->out->sample_aspect_ratio = track->in->sample_aspect_ratio;
     if (par->codec_type == AVMEDIA_TYPE_ATTACHMENT)
@@ -85,6 +105,7 @@ static int add(struct media_output *output, size_t at, struct err *err)
         copy->stream == output->plan->video.stream)
         return err_set(err, ERR_INTERNAL, "the source has no such stream");
     track->in = output->in->streams[copy->stream];
+    track->tb = track->in->time_base;
     track->last_dts = track->rescale_last = AV_NOPTS_VALUE;
     track->in->discard = is_cover(track->in) ? AVDISCARD_ALL : AVDISCARD_DEFAULT;
     track->out = avformat_new_stream(output->ctx, NULL);
@@ -94,7 +115,7 @@ static int add(struct media_output *output, size_t at, struct err *err)
         return -1;
     output_marks_language(output, track->out);
     output_marks_title(output, track->out);
-    return add_parameters(output, track, copy->convert, err);
+    return add_parameters(output, track, copy, err);
 }
 
 int output_tracks_add(struct media_output *output, struct err *err)
@@ -132,8 +153,11 @@ int output_tracks_start(struct media_output *output, struct err *err)
         const AVCodecParameters *par = track->in->codecpar;
 
         track->shift = output_times_shift(output, track->out->time_base);
-        track->hidden = output_times_hidden(output, track->in);
-        if (par->codec_type == AVMEDIA_TYPE_AUDIO && !output->mp4 && par->sample_rate > 0)
+        track->hidden =
+            av_rescale_q_rnd(output_times_hidden(output, track->in), track->in->time_base,
+                             track->tb, AV_ROUND_NEAR_INF | AV_ROUND_PASS_MINMAX);
+        if (par->codec_type == AVMEDIA_TYPE_AUDIO && !track->remade && !output->mp4 &&
+            par->sample_rate > 0)
             track->shift +=
                 av_rescale_q(compat_matroska_delay_missing(par),
                              (AVRational){ 1, par->sample_rate }, track->out->time_base);
@@ -152,10 +176,10 @@ static int64_t audio_time(struct output_track *track, const AVPacket *packet, in
 
     if (duration <= 0)
         duration = par->frame_size;
-    if (duration <= 0 || par->sample_rate <= 0)
-        return av_rescale_q(time, track->in->time_base, track->out->time_base);
-    return av_rescale_delta(track->in->time_base, time, (AVRational){ 1, par->sample_rate },
-                            duration, &track->rescale_last, track->out->time_base);
+    if (track->remade || duration <= 0 || par->sample_rate <= 0)
+        return av_rescale_q(time, track->tb, track->out->time_base);
+    return av_rescale_delta(track->tb, time, (AVRational){ 1, par->sample_rate }, duration,
+                            &track->rescale_last, track->out->time_base);
 }
 
 /* A bitmap subtitle may claim to stay for ever, which MP4 cannot write: until the film ends. */
@@ -174,7 +198,7 @@ static void tame_duration(const struct media_output *output, const struct output
 
 static void to_output_times(struct output_track *track, AVPacket *packet)
 {
-    AVRational in = track->in->time_base, out = track->out->time_base;
+    AVRational in = track->tb, out = track->out->time_base;
     int64_t dts = packet->dts != AV_NOPTS_VALUE ? packet->dts : packet->pts;
     int64_t late = packet->pts != AV_NOPTS_VALUE && packet->pts > dts ? packet->pts - dts : 0;
     bool audio = track->in->codecpar->codec_type == AVMEDIA_TYPE_AUDIO;
@@ -236,12 +260,19 @@ static int add_to_run(struct output_track *track, AVPacket *packet, struct err *
     return 0;
 }
 
-static struct output_track *track_of(struct media_output *output, int stream)
+static struct output_track *track_of(const struct media_output *output, int stream)
 {
     for (size_t i = 0; i < output->plan->copy_count; i++)
         if (output->plan->copies[i].stream == stream)
             return &output->tracks[i];
     return NULL;
+}
+
+AVRational output_time_base_of(const struct media_output *output, const AVPacket *packet)
+{
+    const struct output_track *track = track_of(output, packet->stream_index);
+
+    return track ? track->tb : output->in->streams[packet->stream_index]->time_base;
 }
 
 /* MP4 fills the time between two texts with empty ones; the muxer makes its own. */
@@ -281,7 +312,7 @@ static int take(struct media_output *output, AVPacket *packet, struct err *err)
 }
 
 /* What was read while the source was opened comes too, whatever is discarded since. */
-static bool is_wanted(struct media_output *output, const AVPacket *packet)
+static bool is_wanted(const struct media_output *output, const AVPacket *packet)
 {
     const struct output_track *track = track_of(output, packet->stream_index);
 
@@ -308,7 +339,7 @@ static int read_ahead(struct media_output *output, struct err *err)
 static bool is_later(const struct media_output *output, int64_t time, AVRational tb)
 {
     const AVPacket *packet = output->ahead;
-    AVRational in = output->in->streams[packet->stream_index]->time_base;
+    AVRational in = output_time_base_of(output, packet);
     int64_t dts = packet->dts != AV_NOPTS_VALUE ? packet->dts : packet->pts;
 
     if (dts == AV_NOPTS_VALUE || time == INT64_MAX)

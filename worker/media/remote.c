@@ -307,6 +307,16 @@ int media_remote_read(struct media_remote *remote, const AVFormatContext *ctx, i
     }
 }
 
+int media_remote_remake(struct media_remote *remote, int stream, int codec, struct err *err)
+{
+    AUTO_WIRE struct wire_out out;
+
+    wire_out_init(&out);
+    wire_put_i64(&out, stream);
+    wire_put_i64(&out, codec);
+    return order(remote, REMOTE_REMAKE, &out, REMOTE_DONE, REMOTE_DONE, err);
+}
+
 int media_remote_jumps(const struct media_remote *remote)
 {
     return remote->jumps;

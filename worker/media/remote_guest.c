@@ -197,6 +197,17 @@ static int do_read(struct guest *guest, struct err *err)
     return 0;
 }
 
+static int do_remake(struct guest *guest, struct err *err)
+{
+    struct wire_in *in = &guest->message.in;
+    int stream = (int)wire_get_i64(in), codec = (int)wire_get_i64(in);
+
+    if (media_source_remake(guest->source, stream, codec, err) < 0)
+        return -1;
+    say_done(guest);
+    return 0;
+}
+
 static int do_seek(struct guest *guest, struct err *err)
 {
     struct wire_in *in = &guest->message.in;
@@ -315,6 +326,8 @@ static int obey(struct guest *guest, struct err *err)
         return do_open(guest, err);
     case REMOTE_READ:
         return do_read(guest, err);
+    case REMOTE_REMAKE:
+        return do_remake(guest, err);
     case REMOTE_SEEK:
         return do_seek(guest, err);
     case REMOTE_DECODER:

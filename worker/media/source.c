@@ -5,6 +5,7 @@
 #include "worker/media/av.h"
 #include "worker/media/piece.h"
 #include "worker/media/remote_parts.h"
+#include "worker/media/sound.h"
 
 #include <libavutil/dict.h>
 #include <libavutil/mathematics.h>
@@ -27,8 +28,10 @@ struct media_source {
     int stream_count;
     bool indexed;
     char format[32];
-    int wanted;      /* -1 = all */
-    AVPacket *ahead; /* owned; read by a seek, given by the next read; or NULL */
+    int wanted;                  /* -1 = all */
+    AVPacket *ahead;             /* owned; read by a seek, given by the next read; or NULL */
+    struct media_sound **sounds; /* owned; of streams that are made anew; or NULL */
+    bool ended;                  /* these know it */
     struct media_timeline timeline;
     struct media_piece piece;    /* time_base.den 0 when the source is a film */
     struct media_remote *remote; /* owned; reads, while ctx only describes; or NULL */
@@ -39,6 +42,9 @@ void media_source_free(struct media_source *source)
     if (!source)
         return;
     av_packet_free(&source->ahead);
+    for (int i = 0; source->sounds && i < source->stream_count; i++)
+        media_sound_free(source->sounds[i]);
+    free(source->sounds);
     if (source->remote)
         avformat_free_context(TAKE(source->ctx));
     media_remote_free(source->remote);
@@ -314,14 +320,24 @@ int media_source_jumps(const struct media_source *source)
     return source->remote ? media_remote_jumps(source->remote) : source->timeline.jumps;
 }
 
-int media_source_read(struct media_source *source, struct media_packet **out, struct err *err)
+int media_source_remake(struct media_source *source, int stream, int codec, struct err *err)
+{
+    if (source->remote)
+        return media_remote_remake(source->remote, stream, codec, err);
+    if (!source->sounds)
+        source->sounds = xcalloc((size_t)source->stream_count, sizeof(*source->sounds));
+    if (source->sounds[stream])
+        return err_set(err, ERR_INTERNAL, "stream %d is made anew already", stream);
+    return media_sound_open(&source->sounds[stream], source->ctx->streams[stream],
+                            (enum AVCodecID)codec, err);
+}
+
+static int next_packet(struct media_source *source, struct media_packet **out, struct err *err)
 {
     AUTO(av_packet) AVPacket *packet = source->ahead ? TAKE(source->ahead) : NULL;
     int rc = 0;
 
     *out = NULL;
-    if (source->remote)
-        return media_remote_read(source->remote, source->ctx, source->wanted, out, err);
     if (!packet) {
         packet = av_packet_alloc();
         if (!packet)
@@ -335,6 +351,57 @@ int media_source_read(struct media_source *source, struct media_packet **out, st
     if (rc < 0)
         return 0; /* the end, or damage that libav does not read past */
     return media_packet_wrap(out, packet, err);
+}
+
+static int take_made(struct media_source *source, struct media_packet **out, struct err *err)
+{
+    for (int i = 0; i < source->stream_count; i++) {
+        AUTO(av_packet)
+        AVPacket *made = source->sounds[i] ? media_sound_receive(source->sounds[i]) : NULL;
+
+        if (made)
+            return media_packet_wrap(out, made, err);
+    }
+    *out = NULL;
+    return 0;
+}
+
+static int end_sounds(struct media_source *source, struct err *err)
+{
+    for (int i = 0; i < source->stream_count; i++)
+        if (source->sounds[i] && media_sound_send(source->sounds[i], NULL, err) < 0)
+            return -1;
+    source->ended = true;
+    return 0;
+}
+
+static int read_remaking(struct media_source *source, struct media_packet **out, struct err *err)
+{
+    for (;;) {
+        AUTO(media_packet) struct media_packet *packet = NULL;
+        struct media_sound *sound;
+
+        if (take_made(source, out, err) < 0)
+            return -1;
+        if (*out || source->ended)
+            return 0;
+        if (next_packet(source, &packet, err) < 0 || (!packet && end_sounds(source, err) < 0))
+            return -1;
+        sound = packet ? source->sounds[media_packet_stream(packet)] : NULL;
+        if (packet && !sound) {
+            *out = TAKE(packet);
+            return 0;
+        }
+        if (sound && media_sound_send(sound, media_packet_av(packet), err) < 0)
+            return -1;
+    }
+}
+
+int media_source_read(struct media_source *source, struct media_packet **out, struct err *err)
+{
+    if (source->remote)
+        return media_remote_read(source->remote, source->ctx, source->wanted, out, err);
+    return source->sounds ? read_remaking(source, out, err) : next_packet(source, out, err);
 }
 
 void media_source_want(struct media_source *source, int stream)

@@ -78,6 +78,9 @@ int media_source_jumps(const struct media_source *source);
 /* Next packet of a wanted stream (all, if none was chosen); *out NULL at the end. */
 int media_source_read(struct media_source *source, struct media_packet **out, struct err *err);
 void media_source_want(struct media_source *source, int stream); /* others are discarded */
+/* From here on this stream's packets are of another codec (libav's id), and their times count
+ * samples: sound.h. Before the first read; such a source cannot be sought. */
+int media_source_remake(struct media_source *source, int stream, int codec, struct err *err);
 /* To the keyframe with this pts: the next packet read is it, or the film's first when it is not
  * found again (then everything before it is decoded as well). */
 int media_source_seek(struct media_source *source, int stream, int64_t pts, int64_t dts,

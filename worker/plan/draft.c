@@ -15,6 +15,9 @@
 #include <string.h>
 #include <strings.h>
 
+#define SOUND_SAMPLES 1024 /* the fewest in a packet of a converted sound */
+#define SOUND_BYTES   4    /* the most of a sample, headers and all */
+#define SOUND_SPARE_S 120
 #define H264_MAX_SIDE 4096
 #define SEGMENT_S     60.0 /* where nobody asked and the film is long */
 #define SEGMENT_MIN_S 10.0
@@ -145,6 +148,25 @@ static void drop_misfit(struct plan *plan, const struct media_stream *stream, ch
             drop(plan, stream, "%s cannot hold it%s", names[i].name, elsewhere ? ", .mkv can" : "");
 }
 
+/* A converted sound's packets: no more than these, of no more bytes, however long it is said to be.
+ */
+static void bound_sound(struct plan_copy *copy, const struct film *film,
+                        const struct media_stream *sound)
+{
+    const struct media_stream *video = film_video(film);
+    double told =
+        (double)sound->duration * (double)sound->time_base.num / (double)sound->time_base.den;
+    double seen = (double)(film->end - film->frames[0].pts) * (double)video->time_base.num /
+                  (double)video->time_base.den;
+    double samples = (fmax(told, seen) + SOUND_SPARE_S) * sound->sample_rate;
+
+    copy->packets = copy->bytes = 0;
+    if (samples > 1e12)
+        return;
+    copy->packets = (int64_t)(samples / SOUND_SAMPLES);
+    copy->bytes = (int64_t)samples * sound->channels * SOUND_BYTES;
+}
+
 static void fill_copies(struct plan *plan, const struct film *film, const char *container)
 {
     plan->copies = xcalloc((size_t)film->stream_count + 1, sizeof(*plan->copies));
@@ -152,6 +174,7 @@ static void fill_copies(struct plan *plan, const struct film *film, const char *
         const struct media_stream *stream = &film->streams[i];
         struct plan_copy *copy = &plan->copies[plan->copy_count];
         char type = stream->type == 'c' ? 'v' : stream->type, takes;
+        const char *to;
 
         if (i == film->video || is_remade(stream, film))
             continue;
@@ -160,7 +183,8 @@ static void fill_copies(struct plan *plan, const struct film *film, const char *
             continue;
         }
         takes = media_output_takes(container, type, stream->codec);
-        if (takes == 'n') {
+        to = takes == 'c' && type == 'a' ? media_output_sound(container, stream) : NULL;
+        if (takes == 'n' || (takes == 'c' && type == 'a' && !to)) {
             drop_misfit(plan, stream, type, container);
             continue;
         }
@@ -170,6 +194,10 @@ static void fill_copies(struct plan *plan, const struct film *film, const char *
                                     .packets = film->counts[i].packets,
                                     .bytes = film->counts[i].bytes };
         (void)snprintf(copy->codec, sizeof(copy->codec), "%s", stream->codec);
+        if (to) {
+            (void)snprintf(copy->becomes, sizeof(copy->becomes), "%s", to);
+            bound_sound(copy, film, stream);
+        }
         plan->copy_count++;
     }
 }
@@ -342,6 +370,21 @@ static void say_cut_off(struct text *text, const struct film *film)
                 (double)film->told_us / 1e6, (double)film->last_us / 1e6);
 }
 
+static void say_sounds(struct text *text, const struct plan *plan)
+{
+    for (size_t i = 0; i < plan->copy_count && text->len + TELL_ROOM <= text->size; i++) {
+        const struct plan_copy *copy = &plan->copies[i];
+        const char *to = copy->becomes;
+
+        if (strcmp(to, "aac") == 0)
+            say(text, "Sound stream %d (%s) becomes AAC.", copy->stream, copy->codec);
+        else if (*to)
+            say(text, "Sound stream %d (%s) becomes %s%s.", copy->stream, copy->codec,
+                strcmp(to, "flac") == 0 ? "FLAC" : "PCM",
+                media_output_sound_is_exact(copy->codec) ? ", without loss" : " of 24 bits");
+    }
+}
+
 void plan_warning(char *out, size_t size, const struct film *film, const struct plan *plan)
 {
     const struct media_stream *video = film_video(film);
@@ -379,6 +422,7 @@ void plan_warning(char *out, size_t size, const struct film *film, const struct 
         say(&text, "%d bits a sample become %d.", video->bit_depth, plan->video.bit_depth);
     if (film->captions && !media_encoder_keeps_captions(plan->codec))
         say(&text, "The film has closed captions, which the encoder %s cannot carry.", plan->codec);
+    say_sounds(&text, plan);
     if (loses_sound(film, plan))
         say(&text, "The output has no sound.");
     for (size_t i = 0; i < plan->dropped_count; i++) {

@@ -156,6 +156,7 @@ static void plan_copies(struct plan *plan, struct media_source *source, const st
     for (int i = 0; i < media_source_streams(source); i++) {
         const struct media_stream *stream = media_source_stream(source, i);
         char takes = media_output_takes(container, stream->type, stream->codec);
+        const char *to = stream->type == 'a' ? media_output_sound(container, stream) : NULL;
         struct plan_copy *copy = &plan->copies[plan->copy_count];
 
         if (i == plan->video.stream || takes == 'n')
@@ -166,6 +167,8 @@ static void plan_copies(struct plan *plan, struct media_source *source, const st
         copy->packets = uncounted ? 0 : counts[i].packets;
         copy->bytes = uncounted ? 0 : counts[i].bytes;
         copy->convert = takes == 'c';
+        if (copy->convert && to)
+            (void)snprintf(copy->becomes, sizeof(copy->becomes), "%s", to);
         plan->copy_count++;
     }
 }
