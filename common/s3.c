@@ -117,6 +117,14 @@ int s3_head(struct s3 *s3, const char *key, struct s3_object *out, struct err *e
     return 0;
 }
 
+int s3_head_bucket(struct s3 *s3, struct err *err)
+{
+    AUTO_RESPONSE struct http_response response = { 0 };
+    struct s3_call call = { .method = "HEAD" };
+
+    return s3_call(s3, &call, &response, err);
+}
+
 /* The bytes that a ranged answer must have; -1 when it is not the range that was asked for. */
 static int64_t range_len(const struct http_response *response, uint64_t offset)
 {

@@ -58,6 +58,8 @@ struct s3_condition {
 };
 
 int s3_head(struct s3 *s3, const char *key, struct s3_object *out, struct err *err);
+/* ERR_NOT_FOUND: there is no such bucket. */
+int s3_head_bucket(struct s3 *s3, struct err *err);
 /* [offset, offset + len) into out (len bytes at most, caller's); *got < len only at the end of the
  * object. if_etag (may be NULL): ERR_CONFLICT when the object is another by now. */
 int s3_get(struct s3 *s3, const char *key, uint64_t offset, void *out, size_t len, size_t *got,

@@ -55,26 +55,37 @@ static int abandon_output(const char *uri, struct err *err)
     return 0;
 }
 
-int clean_run(struct job *job, struct record *record, struct err *err)
+static int clean_store(struct store *store, struct err *err)
 {
     static const char *const trees[] = { "segments", "pieces" };
     static const char *const keys[] = { NAME_ENCODER, NAME_PLAN, DONE_KEY };
+
+    for (size_t i = 0; i < sizeof(trees) / sizeof(trees[0]); i++)
+        if (store_remove_tree(store, trees[i], NULL, err) < 0)
+            return -1;
+    if (FP("clean.mid"))
+        return err_set(err, ERR_INTERNAL, "failpoint clean.mid");
+    for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
+        if (store_remove(store, keys[i], err) < 0)
+            return -1;
+    if (remove_probes(store, err) < 0)
+        return -1;
+    return store_drop(store, err);
+}
+
+int clean_run(struct job *job, struct record *record, struct err *err)
+{
     int64_t started_us = clock_mono_us();
 
     *record = (struct record){ .id = job->id };
     memcpy(record->uid, job->uid, sizeof(record->uid));
     if (FP("clean.start"))
         return err_set(err, ERR_INTERNAL, "failpoint clean.start");
-    for (size_t i = 0; i < sizeof(trees) / sizeof(trees[0]); i++)
-        if (store_remove_tree(job->store, trees[i], NULL, err) < 0)
-            return -1;
-    if (FP("clean.mid"))
-        return err_set(err, ERR_INTERNAL, "failpoint clean.mid");
-    for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
-        if (store_remove(job->store, keys[i], err) < 0)
-            return -1;
-    if (remove_probes(job->store, err) < 0 || store_drop(job->store, err) < 0 ||
-        abandon_output(job->spec->output_uri, err) < 0)
+    if (store_is_gone(job->store))
+        log_info("there is no bucket any more, and so nothing to clean: %s", job->work_uri);
+    else if (clean_store(job->store, err) < 0)
+        return -1;
+    if (abandon_output(job->spec->output_uri, err) < 0)
         return -1;
     if (FP("clean.end"))
         return err_set(err, ERR_INTERNAL, "failpoint clean.end");

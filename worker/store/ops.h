@@ -23,7 +23,9 @@ struct store_ops {
                        struct err *err);
     /* Takes away what is no object: an empty folder, what was left aside in it. */
     int (*drop)(struct store *store, struct err *err); /* NULL: there is nothing of the kind */
-    bool creates_once;                                 /* by its nature; else it is tried */
+    /* The place itself, a bucket; NULL: it was made when it was opened. */
+    int (*look)(struct store *store, struct err *err);
+    bool creates_once; /* by its nature; else it is tried */
     void (*free)(struct store *store);
 };
 struct store {

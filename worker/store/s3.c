@@ -191,6 +191,15 @@ static int store_s3_list(struct store *store, const char *prefix, store_each_fn 
     return s3_list(access->s3, full, list_one, &listing, err);
 }
 
+static int store_s3_look(struct store *store, struct err *err)
+{
+    AUTO(access) struct access *access = NULL;
+
+    if (take(&access, store, err) < 0)
+        return -1;
+    return s3_head_bucket(access->s3, err);
+}
+
 static int reader_open(struct store_reader **out, struct store *base, const char *key,
                        struct err *err)
 {
@@ -224,6 +233,7 @@ static const struct store_ops s3_ops = {
     .remove = store_s3_remove,
     .remove_tree = store_s3_remove_tree,
     .list = store_s3_list,
+    .look = store_s3_look,
     .reader_open = reader_open,
     .writer_open = writer_open,
     .free = store_s3_free,

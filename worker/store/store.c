@@ -125,6 +125,13 @@ void store_set_abilities(struct store *store, const struct store_abilities *abil
     store->races = !abilities->creates_once;
 }
 
+bool store_is_gone(struct store *store)
+{
+    struct err err = { .code = ERR_NONE };
+
+    return store->ops->look && store->ops->look(store, &err) < 0 && err.code == ERR_NOT_FOUND;
+}
+
 int store_drop(struct store *store, struct err *err)
 {
     return store->ops->drop ? store->ops->drop(store, err) : 0;

@@ -57,6 +57,8 @@ struct store_abilities {
     bool creates_once;
 };
 int store_probe(struct store *store, struct store_abilities *out, struct err *err);
+/* A bucket that somebody deleted, with all that was in it; false also when it cannot be told. */
+bool store_is_gone(struct store *store);
 /* When a job's objects are gone: an empty folder goes, too. Nobody may write any more. */
 int store_drop(struct store *store, struct err *err);
 /* What killed writers have left of a named output: unfinished uploads of S3. The output stays. */

@@ -150,6 +150,15 @@ class S3Test(Case):
         job.do("clean")
         self.assertEqual(self.s3.keys(BUCKET), ["in/film.mp4", "out/film.mp4", "work/2/plan.json"])
 
+    def test_the_bucket_is_gone(self):
+        """What cleans after it has nothing to do, and says so; what converts has nowhere to write."""
+        job = self.job(work="s3://went-away/work/1")
+        job.do("clean")
+        self.assertEqual(job.run("plan")[0], 64)
+        job = Job(self.folder, env={**roles(self.s3), "STEREO_WORK_SECRET_ACCESS_KEY": "wrong"},
+                  source=self.source, output=self.output, work="s3://went-away/work/1")
+        self.assertEqual(job.run("clean")[0], 64)
+
     def test_pieces(self):
         copy = {"seconds": 1.5, "mode": "Copy"}
         want, count = self.local(segment=copy)
