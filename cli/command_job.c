@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/command_job.h"
 
+#include "cli/flag_words.h"
 #include "cli/output_name.h"
 #include "common/contract/fields.h"
 #include "common/mem.h"
@@ -52,16 +53,11 @@ static void arguments_check(const struct options *options, const char *verb,
         problems_add(problems, "'%s': %s takes IN and OUT, nothing more", options->args[2], verb);
 }
 
-/* Who gave options is told of options: "spec.encode.crf: ..." is "--crf: ...". */
 static void add_problem(struct problems *problems, const char *text)
 {
-    AUTO_FREE char *path = xstrndup(text, strcspn(text, ":"));
-    const struct field *field = fields_find(path);
+    AUTO_FREE char *words = flag_words(text);
 
-    if (field && field->flag)
-        problems_add(problems, "--%s%s", field->flag, text + strlen(path));
-    else
-        problems_add(problems, "%s", text);
+    problems_add(problems, "%s", words);
 }
 
 int command_job(struct options *options, const char *verb, struct problems *problems)
@@ -70,7 +66,7 @@ int command_job(struct options *options, const char *verb, struct problems *prob
     struct err err;
 
     arguments_check(options, verb, problems);
-    if (problems->count > 0)
+    if (options->arg_count < 1)
         return -1;
     if (job_complete(options, &err) < 0) {
         problems_add(problems, "%s", err.msg);

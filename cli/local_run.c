@@ -2,6 +2,7 @@
 #include "cli/local_run.h"
 
 #include "cli/absolute.h"
+#include "cli/flag_words.h"
 #include "cli/local_world.h"
 #include "cli/output_name.h"
 #include "cli/problems.h"
@@ -44,6 +45,20 @@ struct local_run {
     bool parallelism_fitted;
     int64_t started_us, server_checked_ms;
 };
+
+/* In the words of who gave the job. Caller frees. */
+static char *words(const struct local_run *run, const char *text)
+{
+    return run->opts->flags ? flag_words(text) : xstrdup(text);
+}
+
+static int tell(const struct local_run *run, const struct err *why)
+{
+    AUTO_FREE char *text = words(run, why->msg);
+
+    (void)fprintf(stderr, "stereo: error: %s\n", text);
+    return class_exit_code(class_of_err(why->code));
+}
 
 static uint32_t cores(void)
 {
@@ -243,12 +258,17 @@ static int end_hopeless(struct local_run *run)
     static const char field[] = "spec.source.uri: "; /* the film is named already */
     int code = class_exit_code(run->status.dead[0].cls);
     const char *message = run->status.dead[0].message;
+    AUTO_FREE char *text = NULL;
     struct err err;
 
     run->view.ops->end(&run->view, &run->progress);
     if (strncmp(message, field, sizeof(field) - 1) == 0)
         message += sizeof(field) - 1;
-    (void)fprintf(stderr, "stereo: error: %s: %s\n", run->spec->source_uri, message);
+    text = words(run, message);
+    if (text[0] == '-') /* an option is at fault, not the film */
+        (void)fprintf(stderr, "stereo: error: %s\n", text);
+    else
+        (void)fprintf(stderr, "stereo: error: %s: %s\n", run->spec->source_uri, text);
     local_world_close(&run->world);
     if (!run->opts->keep_work && work_dir_remove(run->work_dir, &err) < 0)
         (void)problem_exit(&err);
@@ -258,7 +278,7 @@ static int end_hopeless(struct local_run *run)
 /* What was begun stays for the same command, unless that could only end the same way. */
 static int end_refused(struct local_run *run, const struct err *why)
 {
-    int code = problem_exit(why);
+    int code = tell(run, why);
     struct err err;
 
     if (why->code != ERR_INPUT || run->opts->keep_work)
@@ -274,19 +294,21 @@ static int end_failed(struct local_run *run)
 {
     const struct job_status *status = &run->status;
     enum attempt_class cls = status->dead_count ? status->dead[0].cls : CLASS_INTERNAL;
+    AUTO_FREE char *why = words(run, status->message);
 
     run->view.ops->end(&run->view, &run->progress);
     (void)fprintf(stderr, "stereo: error: %s%s%s\n", status->reason, status->dead_count ? "" : ": ",
-                  status->dead_count ? "" : status->message);
+                  status->dead_count ? "" : why);
     for (uint32_t i = 0; i < status->dead_count; i++) {
         const struct dead_letter *dead = &status->dead[i];
+        AUTO_FREE char *text = words(run, dead->message);
         char work[32], pod[NAME_POD_SIZE];
 
         view_work(work, &dead->id);
         name_pod(pod, json_path(run->opts->job, "metadata.name")->valuestring,
                  cluster_local_uid(run->world.local), &dead->id);
         (void)fprintf(stderr, "  %s: %s: %s\n    log: %s/logs/%s.log\n", work,
-                      class_name(dead->cls), dead->message, run->work_dir, pod);
+                      class_name(dead->cls), text, run->work_dir, pod);
     }
     (void)fprintf(stderr,
                   "What is done is kept in %s; the same command tries the rest again:\n  %s\n",
@@ -335,9 +357,10 @@ static void damage_note(struct local_run *run)
 
 static int end_completed(struct local_run *run)
 {
+    AUTO_FREE char *warning = words(run, run->status.plan.warning);
     struct err err;
 
-    note_lines(&run->view, run->status.plan.warning);
+    note_lines(&run->view, warning);
     damage_note(run);
     run->view.ops->end(&run->view, &run->progress);
     if (!run->opts->json)
@@ -476,7 +499,7 @@ int local_run(const struct local_run_opts *opts)
     int code;
 
     if (prepare(&run, &err) < 0)
-        code = problem_exit(&err);
+        code = tell(&run, &err);
     else if (loop(&run, &err) == 0)
         code = end(&run);
     else if (err.code == ERR_INTERRUPTED)
@@ -495,5 +518,6 @@ int local_run_job(cJSON *job, const struct options *options, const char *again)
                                                .work_dir = options->work_dir,
                                                .keep_work = options->keep_work,
                                                .json = options->json,
+                                               .flags = !options->manifest,
                                                .again = again });
 }

@@ -14,6 +14,7 @@ struct local_run_opts {
     cJSON *job; /* checked and defaulted, URIs absolute; borrowed, its parallelism is set */
     const char *work_dir; /* NULL: beside the output */
     bool keep_work, json;
+    bool flags;        /* the job came from options: messages name these, not its fields */
     const char *again; /* the command to type to go on, for messages */
 };
 

@@ -85,8 +85,9 @@ static void check_range(struct fields_check *check, const cJSON *job)
     const cJSON *to = json_path(job, "spec.source.toSeconds");
 
     if (cJSON_IsNumber(from) && cJSON_IsNumber(to) && to->valuedouble <= from->valuedouble)
-        fields_problem(check, "spec.source.toSeconds", "must be after fromSeconds (%g), not %g",
-                       from->valuedouble, to->valuedouble);
+        fields_problem(check, "spec.source.toSeconds",
+                       "must be after spec.source.fromSeconds (%g), not %g", from->valuedouble,
+                       to->valuedouble);
 }
 
 static void check_crf(struct fields_check *check, const cJSON *job)

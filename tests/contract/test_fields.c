@@ -122,7 +122,8 @@ static const struct row {
       "line 6, column 12: spec.output.uri: is the source; the film would be lost\n", false },
     { "a film ends after it begins",
       HEAD "  source: {uri: /a.mp4, fromSeconds: 9.5, toSeconds: 9.5}\n  output: {uri: /b.mp4}\n",
-      "line 5, column 43: spec.source.toSeconds: must be after fromSeconds (9.5), not 9.5\n",
+      "line 5, column 43: spec.source.toSeconds: must be after spec.source.fromSeconds (9.5), not "
+      "9.5\n",
       false },
     { "crf of x264 ends at 51", HEAD FILMS "  encode: {codec: libx265, crf: 60}\n",
       "line 7, column 28: spec.encode.crf: must be 0..51 with codec libx265, not 60\n", false },

@@ -424,6 +424,19 @@ class AnswersTest(Case):
         self.assertEqual(done.returncode, 64)
         self.assertIn("--layout", done.stderr)
 
+    def test_options_are_named_as_options(self):
+        film = films.film("h264-b")
+        for wrong, wanted in ((["--from", "5", "--to", "3", "--crf", "99", "--divergence", "11"],
+                               ["--to: must be after --from", "--crf: must", "--divergence: must"]),
+                              (["--preset", "bogus"], ["stereo: error: --preset: 'bogus' is not"]),
+                              (["--from", "50"], ["stereo: error: --from: 50 s is behind"])):
+            done = convert(film.path, self.folder / "o.mp4", *wrong)
+            self.assertEqual(done.returncode, 64, done.stderr)
+            self.assertEqual(len(done.stderr.splitlines()), len(wanted), done.stderr)
+            for words in wanted:
+                self.assertIn(words, done.stderr)
+            self.assertNotIn("spec.", done.stderr)
+
     def test_json_lines(self):
         film = films.film("h264-b")
         out = self.folder / "o.mp4"
