@@ -43,7 +43,9 @@ TEXT = {".mp4": "mov_text", ".mov": "mov_text", ".mkv": "subrip"}
 # Dispositions that a container keeps.
 KEPT = {".mp4": {"default", "dub", "comment", "hearing_impaired", "visual_impaired", "forced"},
         ".mov": {"default"},
-        ".mkv": {"default", "original", "comment", "hearing_impaired", "visual_impaired", "forced"}}
+        ".mkv": {"default", "dub", "original", "comment", "hearing_impaired", "visual_impaired",
+                 "forced"}}
+MARKS = KEPT[".mp4"] | KEPT[".mkv"] | {"lyrics", "karaoke", "clean_effects"}
 
 FFMPEG = ["ffmpeg", "-nostdin", "-v", "error", "-y", "-fflags", "+bitexact"]
 PICTURE = ["-f", "lavfi", "-i", "testsrc2=s=96x64:r=25:d=2"]
@@ -73,7 +75,7 @@ SOURCES = {
                  "language=jpn", "-metadata:s:s:0", "language=deu", "-metadata:s:s:0",
                  "title=Deutsch (SDH)", "-metadata:s:s:1", "language=eng", "-disposition:a:0",
                  "default", "-disposition:a:1", "dub", "-disposition:a:2", "comment",
-                 "-disposition:a:3", "original", "-disposition:a:7", "visual_impaired",
+                 "-disposition:a:3", "original", "-disposition:a:6", "dub+comment", "-disposition:a:7", "visual_impaired",
                  "-disposition:s:0", "default+hearing_impaired", "-disposition:s:1", "forced"],
     "rich.mp4": [*PICTURE, *SOUND, *SRT, *META, "-f", "lavfi", "-i", "testsrc=s=32x32:d=0.04:r=25",
                  "-map", "0:v", *X264,
@@ -317,6 +319,15 @@ class TracksTest(Tracks):
             got -= {"default"}  # the first of its kind is enabled when none is
         self.assertEqual(got, want, what)
 
+    def lost_marks(self, kept, ext, text):
+        """What a stream is marked as that the container cannot say is said of it."""
+        for stream, _ in kept:
+            found = re.findall(rf"(?m)^note: Not taken over: marks of stream {stream['index']} "
+                               r"\(\w+\): (.*)\.$", text)
+            want = dispositions(stream, MARKS - KEPT[ext])
+            if kind_of(stream) not in ("attachment", "cover"):
+                self.assertEqual(set(found[0].split(", ")) if found else set(), want, text)
+
     def film_tags(self, a, b):
         for tag in ("title", "artist", "comment", "date"):
             self.assertEqual(b.tags.get(tag), a.tags.get(tag), tag)
@@ -346,6 +357,7 @@ class TracksTest(Tracks):
                 word = SOUND_LINES.get(fate)
                 self.assertEqual(f"note: Sound stream {stream['index']} " in text, bool(word), text)
                 self.assertIn(f"({kind_of(stream)}) {word}" if word else "", text)
+            self.lost_marks(kept, ext, text)
             silent = any(s["codec_type"] == "audio" for s in a.others) and \
                 not any(s["codec_type"] == "audio" for s, _ in kept)
             self.assertEqual("note: The output has no sound." in text, silent, text)

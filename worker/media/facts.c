@@ -260,6 +260,7 @@ void media_facts(struct media_stream *out, AVFormatContext *ctx, const AVStream 
     copy_tag(out->language, sizeof(out->language), stream, "language");
     copy_tag(out->title, sizeof(out->title), stream, "title");
     out->tag = par->codec_tag;
+    out->disposition = stream->disposition;
     out->is_default = stream->disposition & AV_DISPOSITION_DEFAULT;
     out->time_base = media_ratio(stream->time_base);
     out->start_pts = stream->start_time;

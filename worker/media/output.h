@@ -52,5 +52,8 @@ uint64_t media_output_fixed_bytes(struct media_source *source, struct segment_re
 char media_output_takes(const char *container, char type, const char *codec);
 /* The codec that a sound of this kind is converted to, a libav name; NULL: there is none. */
 const char *media_output_sound(const char *container, const struct media_stream *sound);
+/* What a stream is marked as ("forced, comment") that the container cannot say; "": nothing. */
+void media_output_lost_marks(char *out, size_t size, const char *container,
+                             const struct media_stream *stream);
 bool media_output_sound_is_exact(const char *codec); /* such a sound, to FLAC or PCM: bit for bit */
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "worker/media/output_parts.h"
 
+#include <stdio.h>
 #include <string.h>
 
 enum family { MP4 = 1, MOV = 2, MKV = 4 };
@@ -126,4 +127,31 @@ bool media_output_sound_is_exact(const char *codec)
     const AVCodecDescriptor *desc = avcodec_descriptor_get_by_name(codec);
 
     return desc && !is_lossy(codec) && !strstr(codec, "32") && !strstr(codec, "64");
+}
+
+void media_output_lost_marks(char *out, size_t size, const char *container,
+                             const struct media_stream *stream)
+{
+    static const int said = AV_DISPOSITION_DUB | AV_DISPOSITION_ORIGINAL | AV_DISPOSITION_COMMENT |
+                            AV_DISPOSITION_LYRICS | AV_DISPOSITION_KARAOKE | AV_DISPOSITION_FORCED |
+                            AV_DISPOSITION_HEARING_IMPAIRED | AV_DISPOSITION_VISUAL_IMPAIRED |
+                            AV_DISPOSITION_CLEAN_EFFECTS | AV_DISPOSITION_CAPTIONS |
+                            AV_DISPOSITION_DESCRIPTIONS;
+    int lost = stream->disposition & said, family = family_of(container);
+    const int common = AV_DISPOSITION_DUB | AV_DISPOSITION_COMMENT | AV_DISPOSITION_FORCED |
+                       AV_DISPOSITION_HEARING_IMPAIRED | AV_DISPOSITION_VISUAL_IMPAIRED;
+
+    if (family == MP4)
+        lost &= ~(common | AV_DISPOSITION_CAPTIONS | AV_DISPOSITION_DESCRIPTIONS);
+    if (family == MKV)
+        lost &= ~(common | AV_DISPOSITION_ORIGINAL |
+                  (stream->type == 's' ? AV_DISPOSITION_DESCRIPTIONS : 0));
+    *out = '\0';
+    for (int bit = 1; bit > 0 && bit <= lost; bit <<= 1) {
+        const char *word = lost & bit ? av_disposition_to_string(bit) : NULL;
+        size_t len = strlen(out);
+
+        if (word && len + strlen(word) + 3 < size)
+            (void)snprintf(out + len, size - len, "%s%s", len ? ", " : "", word);
+    }
 }

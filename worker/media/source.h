@@ -25,6 +25,7 @@ struct media_stream { /* what we see; values of libav enums are libav's */
     char language[8]; /* "" when not told */
     char title[64];
     bool is_default;
+    int disposition; /* libav's flags: forced, comment, dub, ... */
     uint32_t tag; /* the container's own name of the codec, first byte lowest; 0 when it has none */
     struct ratio time_base;
     int64_t start_pts; /* INT64_MIN when not known */

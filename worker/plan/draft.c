@@ -112,6 +112,12 @@ static void fill_video(struct plan *plan, const struct film *film,
     out->interlaced = video->interlaced;
 }
 
+static void add_dropped(struct plan *plan, char *text)
+{
+    plan->dropped = xrealloc(plan->dropped, (plan->dropped_count + 1) * sizeof(*plan->dropped));
+    plan->dropped[plan->dropped_count++] = text;
+}
+
 static void drop(struct plan *plan, const struct media_stream *stream, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 static void drop(struct plan *plan, const struct media_stream *stream, const char *fmt, ...)
@@ -122,10 +128,19 @@ static void drop(struct plan *plan, const struct media_stream *stream, const cha
     va_start(ap, fmt);
     (void)vsnprintf(why, sizeof(why), fmt, ap);
     va_end(ap);
-    plan->dropped = xrealloc(plan->dropped, (plan->dropped_count + 1) * sizeof(*plan->dropped));
-    plan->dropped[plan->dropped_count++] =
-        xasprintf("stream %d (%s): %s", stream->index,
-                  stream->type == 't' ? "attachment" : stream->codec, why);
+    add_dropped(plan, xasprintf("stream %d (%s): %s", stream->index,
+                                stream->type == 't' ? "attachment" : stream->codec, why));
+}
+
+/* The stream goes along, but not all that it is marked as. */
+static void drop_marks(struct plan *plan, const struct media_stream *stream, const char *container)
+{
+    char marks[120];
+
+    media_output_lost_marks(marks, sizeof(marks), container, stream);
+    if (*marks)
+        add_dropped(plan,
+                    xasprintf("marks of stream %d (%s): %s", stream->index, stream->codec, marks));
 }
 
 /* The muxer makes these anew: a MOV's time code from the video's tag, its titles of chapters. */
@@ -198,6 +213,7 @@ static void fill_copies(struct plan *plan, const struct film *film, const char *
             (void)snprintf(copy->becomes, sizeof(copy->becomes), "%s", to);
             bound_sound(copy, film, stream);
         }
+        drop_marks(plan, stream, container);
         plan->copy_count++;
     }
 }
