@@ -28,10 +28,11 @@ static int next_hole(const int32_t *map, int from, int n, int32_t hole)
 }
 
 /* Where the background beside holes x0..x1-1 comes from: of the two neighbours the one with less
- * parallax, or at the frame's border the only one. */
+ * parallax, of equal ones that on the side where things uncover what they hid (what lies between
+ * the two in the view is what hid it), or at the frame's border the only one. */
 static int32_t background(const int32_t *map, int x0, int x1, int n, int sign)
 {
-    int32_t left, right;
+    int32_t left, right, behind;
 
     if (x0 == 0)
         return x1 < n ? map[x1] : 0;
@@ -39,17 +40,8 @@ static int32_t background(const int32_t *map, int x0, int x1, int n, int sign)
         return map[x0 - 1];
     left = map[x0 - 1];
     right = map[x1];
-    return sign * ((x0 - 1) * 256 - left) < sign * (x1 * 256 - right) ? left : right;
-}
-
-/* Both sides have the same parallax, so neither is behind: the surface goes through. */
-static bool bridge(int32_t *map, int x0, int x1, int n)
-{
-    if (x0 == 0 || x1 == n || map[x1] - map[x0 - 1] != (x1 - x0 + 1) * 256)
-        return false;
-    for (int x = x0; x < x1; x++)
-        map[x] = map[x - 1] + 256;
-    return true;
+    behind = sign * ((x1 * 256 - right) - ((x0 - 1) * 256 - left)); /* how much farther left is */
+    return behind > 0 || (behind == 0 && sign > 0) ? left : right;
 }
 
 int fill_row(int32_t *map, int n, int sign, struct gap *gaps)
@@ -62,8 +54,6 @@ int fill_row(int32_t *map, int n, int sign, struct gap *gaps)
 
         for (x1 = x0 + 1; x1 < n && map[x1] == hole; x1++)
             ;
-        if (bridge(map, x0, x1, n))
-            continue;
         source = background(map, x0, x1, n, sign);
         for (int x = x0; x < x1; x++)
             map[x] = source;

@@ -29,6 +29,10 @@ static inline int32_t parallax_shift(uint16_t depth, struct parallax p)
  * z-test needs no other case. */
 #define MAP_HOLE(sign) ((sign) > 0 ? INT32_MAX : INT32_MIN)
 
+/* Neighbours that move apart by more than this (Q8 px) lie on two surfaces. Below 256, so that
+ * within a surface the target coordinate always grows and nothing folds. */
+#define SURFACE_STEP_Q8 192
+
 struct stereo_ops {
     const char *name;
     /* out = a + (b - a) * frac / 256 */

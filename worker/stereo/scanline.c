@@ -7,9 +7,7 @@
 #include <immintrin.h>
 #endif
 
-/* Neighbours that move apart by more than this (Q8 px) lie on two surfaces. Below 256, so that
- * within a surface the target coordinate always grows and nothing folds. */
-#define CUT_Q8  192
+#define CUT_Q8  SURFACE_STEP_Q8
 #define HALF_Q8 128
 
 /* inverse[length] = 256 * 65536 / length, so that a part of a segment becomes a fraction without a

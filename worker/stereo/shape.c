@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "worker/stereo/shape.h"
 
+#include "worker/stereo/ops.h"
+
 #include <math.h>
 
 #define STEEP     12.
@@ -61,4 +63,18 @@ struct plane16 shape_dilate(uint16_t *out, uint16_t *scratch, const struct plane
     for (int x = 0; x < w; x++)
         highest(out + x, scratch + x, h, w, radius);
     return (struct plane16){ out, w, h, (ptrdiff_t)w * 2 };
+}
+
+void shape_edges(int32_t *shift, int n)
+{
+    int32_t before = shift[0];
+
+    for (int x = 0; x < n; x++) {
+        int32_t own = shift[x], after = x + 1 < n ? shift[x + 1] : own;
+        int32_t near = before > after ? before : after;
+
+        if (near - own > SURFACE_STEP_Q8)
+            shift[x] = near;
+        before = own;
+    }
 }

@@ -14,4 +14,8 @@ void shape_curve(uint16_t curve[65536], double scale);
 /* The highest depth within radius columns and rows. out has width * height samples without gaps,
  * scratch as many; in may not be out. */
 struct plane16 shape_dilate(uint16_t *out, uint16_t *scratch, const struct plane16 *in, int radius);
+/* A row of shifts (Q8 px, grows towards the viewer): where two surfaces meet, the farther one's
+ * sample beside the edge goes with the nearer one. Its colour is a mix of both, and left behind it
+ * would stand as a line in what the nearer one uncovers. */
+void shape_edges(int32_t *shift, int n);
 #endif

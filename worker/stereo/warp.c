@@ -226,6 +226,7 @@ static void warp_luma(struct warp *warp, struct eye_job *jobs, int count, const 
     upscale_row(warp->up, warp->depth_row, y);
     warp->ops->shift_row(warp->shift, warp->depth_row, w, warp->parallax);
     taper_row(warp->shift, w, warp->taper_px);
+    shape_edges(warp->shift, w);
     load_row(warp, in, 0, y, w);
     for (int i = 0; i < count; i++) {
         int32_t *map = warp->maps[jobs[i].eye].map[y & 1];

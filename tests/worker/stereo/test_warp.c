@@ -615,6 +615,85 @@ static void chroma_at_an_edge_is_of_one_side(void **state)
     depth_release(depth);
 }
 
+/* A near pole before a far wall, `wide` bright columns from 100 on. Where its edges are `mixed`,
+ * one more column on each side is half pole, half wall, and its depth the wall's. */
+static void pole(struct image *view, struct plane16 *depth, int wide, bool mixed)
+{
+    picture_fill(view, 40);
+    for (int y = 0; y < view->height; y++)
+        for (int x = 99; x < 101 + wide; x++) {
+            bool inside = x >= 100 && x < 100 + wide;
+
+            picture_set(view, 0, x, y, inside ? 220 : mixed ? 130 : 40);
+            *depth_at(depth, x, y) = inside ? 65535 : 0;
+        }
+}
+
+/* Runs of columns of the middle row that are more pole than wall; *wide: of the last one. */
+static int things_seen(const struct image *out, int *wide)
+{
+    int runs = 0;
+
+    for (int x = 0, before = 0; x < out->width; x++) {
+        int is_thing = picture_get(out, 0, x, out->height / 2) > 95;
+
+        runs += is_thing && !before;
+        *wide = is_thing ? before ? *wide + 1 : 1 : *wide;
+        before = is_thing;
+    }
+    return runs;
+}
+
+/* The wall goes on behind it on both sides at one parallax; what lies between them in the view is
+ * the pole itself, and it is not shown again. Nor do the mixed columns stay behind, or fill what it
+ * uncovers. */
+static void a_pole_is_seen_once(void **state)
+{
+    (void)state;
+    for (int wide = 1; wide <= 12; wide += wide < 4 ? 1 : 4)
+        for (int mixed = 0; mixed < 2; mixed++)
+            for (int right = 0; right < 2; right++) {
+                struct shot s = {
+                    240, 20, 8,    right ? LAYOUT_RIGHT : LAYOUT_LEFT, SYNTHETIC_BOTH, 8, .5, 0,
+                    0,   0,  false
+                };
+                struct image *view = picture_new(240, 20, 8), *out;
+                struct plane16 *depth = depth_new(240, 20, 0);
+                int seen = 0, runs;
+
+                pole(view, depth, wide, mixed);
+                out = warped(s, view, depth);
+                runs = things_seen(out, &seen);
+                if (runs != 1 || abs(seen - wide - 2 * mixed) > 1)
+                    fail_msg("%d columns%s, %s eye: %d things, the last one %d columns wide", wide,
+                             mixed ? " with mixed edges" : "", right ? "right" : "left", runs,
+                             seen);
+                picture_free(out);
+                picture_free(view);
+                depth_release(depth);
+            }
+}
+
+/* Mirrored it is the same, and what is no edge stays. */
+static void edges_go_with_the_nearer_side(void **state)
+{
+    int32_t row[] = { 0, 100, 200, 900, 910, 300, 300, 300, -500, 300 };
+    int32_t want[] = { 0, 100, 900, 900, 910, 910, 300, 300, 300, 300 };
+    int32_t back[10];
+
+    (void)state;
+    for (int i = 0; i < 10; i++)
+        back[i] = row[9 - i];
+    shape_edges(row, 10);
+    shape_edges(back, 10);
+    for (int i = 0; i < 10; i++) {
+        CHECK_INT("shift", row[i], want[i]);
+        CHECK_INT("mirrored", back[9 - i], want[i]);
+    }
+    shape_edges(row, 1);
+    CHECK_INT("a single sample", row[0], 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -632,6 +711,8 @@ int main(void)
         cmocka_unit_test(the_untouched_eye_is_the_film),
         cmocka_unit_test(flat_depth_is_a_pure_shift),
         cmocka_unit_test(chroma_follows_the_mean_of_a_surface),
+        cmocka_unit_test(edges_go_with_the_nearer_side),
+        cmocka_unit_test(a_pole_is_seen_once),
         cmocka_unit_test(chroma_at_an_edge_is_of_one_side),
         cmocka_unit_test(a_mirrored_film_swaps_the_eyes),
         cmocka_unit_test(eight_and_ten_bits_agree),
