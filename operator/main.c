@@ -6,11 +6,12 @@
 #include "operator/operate.h"
 #include "version.h"
 
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { DRAIN_WAIT_MS = 90000 };
+enum { DRAIN_WAIT_MS = 90000, HEAP_SLACK = 8 << 20, HEAP_STEP = 256 << 10 };
 
 extern char **environ;
 
@@ -57,6 +58,17 @@ static int answer(enum config_ask ask)
     return 0;
 }
 
+/* TLS takes and frees a large block for each record among many small ones: with the values that
+ * suit most programs, joining free blocks and giving pages back that are wanted next is a tenth of
+ * the time. */
+static void heap_set_up(void)
+{
+    (void)mallopt(M_MXFAST, 0);
+    (void)mallopt(M_TRIM_THRESHOLD, HEAP_SLACK);
+    (void)mallopt(M_MMAP_THRESHOLD, HEAP_SLACK);
+    (void)mallopt(M_TOP_PAD, HEAP_STEP);
+}
+
 int main(int argc, char **argv)
 {
     AUTO(operator_config) struct operator_config *config = NULL;
@@ -72,5 +84,6 @@ int main(int argc, char **argv)
     if (ask != CONFIG_RUN)
         return answer(ask);
     log_begin(config);
+    heap_set_up();
     return drains ? drain(config) : operate(config);
 }

@@ -18,14 +18,18 @@ enum call_state {
     CALL_RUNNING,
 };
 
+struct call_list {
+    struct kube_call *first, *last;
+};
+
 struct kube_call {
     struct kube_client *client;
+    struct call_list *list; /* of the client */
     struct kube_call *next, *prev;
     enum call_state state;
     char *method, *path, *body; /* owned */
     enum kube_patch patch;
     const struct json_pick *wanted; /* of the answer; NULL: all */
-    bool urgent;
     void (*done)(void *ctx, const struct kube_status *status, const cJSON *doc);
     struct kube_stream stream; /* of a stream; its path is not kept */
     void *ctx;
@@ -48,7 +52,9 @@ struct kube_client {
     char *user_agent; /* owned */
     struct transport *transport;
     struct kube_auth *auth;
-    struct kube_call *first, *last;
+    /* prompt: streams and urgent calls, which wait for no place and are few; calls: the others, of
+     * which a thousand may wait. */
+    struct call_list prompt, calls;
     uint32_t running; /* unary calls */
     uv_timer_t timer; /* of what waits, and of a pump that is due at once */
     int64_t timer_us;

@@ -22,30 +22,29 @@ static void pump(struct kube_client *client);
 
 /* Calls in a list -------------------------------------------------------------------------------*/
 
-static void call_link(struct kube_call *call)
+static void call_link(struct kube_call *call, struct call_list *list)
 {
-    struct kube_client *client = call->client;
-
-    call->prev = client->last;
-    if (client->last)
-        client->last->next = call;
+    call->list = list;
+    call->prev = list->last;
+    if (list->last)
+        list->last->next = call;
     else
-        client->first = call;
-    client->last = call;
+        list->first = call;
+    list->last = call;
 }
 
 static void call_unlink(struct kube_call *call)
 {
-    struct kube_client *client = call->client;
+    struct call_list *list = call->list;
 
     if (call->prev)
         call->prev->next = call->next;
     else
-        client->first = call->next;
+        list->first = call->next;
     if (call->next)
         call->next->prev = call->prev;
     else
-        client->last = call->prev;
+        list->last = call->prev;
 }
 
 /* Takes the transfer back from curl; the call may be started again. */
@@ -114,23 +113,35 @@ static void tell_curl(struct kube_call *call, const char *words)
     tell(call, &status, NULL);
 }
 
-/* No credential: what waits for one does not go. */
-static void fail_queued(struct kube_client *client, const struct err *err)
+static void doom_queued(const struct call_list *list)
 {
-    struct kube_call *call;
-
-    client->busy++;
-    for (call = client->first; call; call = call->next)
+    for (struct kube_call *call = list->first; call; call = call->next)
         call->doomed = call->state == CALL_QUEUED;
-    call = client->first;
+}
+
+static void fail_doomed(struct kube_client *client, const struct call_list *list,
+                        const struct err *err)
+{
+    struct kube_call *call = list->first;
+
     while (call && !client->closing) { /* a callback may free any of them, and start others */
         if (call->doomed) {
             tell_curl(call, err->msg);
-            call = client->first;
+            call = list->first;
         } else {
             call = call->next;
         }
     }
+}
+
+/* No credential: what waits for one does not go. */
+static void fail_queued(struct kube_client *client, const struct err *err)
+{
+    client->busy++;
+    doom_queued(&client->prompt);
+    doom_queued(&client->calls);
+    fail_doomed(client, &client->prompt, err);
+    fail_doomed(client, &client->calls, err);
     leave(client);
 }
 
@@ -304,13 +315,13 @@ static void call_ended(struct kube_call *call, CURLcode result)
 /* Callbacks may start, cancel and close: the list is looked at from its head after each. */
 static void streams_look(struct kube_client *client)
 {
-    struct kube_call *call = client->first;
+    struct kube_call *call = client->prompt.first;
 
     while (call && !client->closing) {
         if (is_stream(call) && call->state == CALL_RUNNING && call->stirred) {
             call->stirred = false;
             (void)stream_look(call);
-            call = client->first;
+            call = client->prompt.first;
         } else {
             call = call->next;
         }
@@ -356,24 +367,29 @@ static void timer_set(struct kube_client *client, int64_t at_us, int64_t now_us)
                          at_us > now_us ? (uint64_t)(at_us - now_us + 999) / 1000 : 0, 0);
 }
 
+/* Runs it, unless it waits for something else than a place. */
+static void call_try(struct kube_call *call, int64_t now_us)
+{
+    if (call->state == CALL_WAITING && call->resume_us > now_us) {
+        timer_set(call->client, call->resume_us, now_us);
+        return;
+    }
+    if (call->state == CALL_WAITING)
+        call->state = CALL_QUEUED;
+    if (call->state == CALL_QUEUED && kube_auth_ready(call->client->auth))
+        call_run(call);
+}
+
+/* Without a place no other call is looked at: one that ends comes here again. */
 static void pump(struct kube_client *client)
 {
     int64_t now_us = clock_mono_us();
 
-    for (struct kube_call *call = client->first; call; call = call->next) {
-        if (call->state == CALL_WAITING && call->resume_us > now_us) {
-            timer_set(client, call->resume_us, now_us);
-            continue;
-        }
-        if (call->state == CALL_WAITING)
-            call->state = CALL_QUEUED;
-        if (call->state != CALL_QUEUED)
-            continue;
-        if (!is_stream(call) && !call->urgent && client->running >= client->opts.in_flight_max)
-            continue;
-        if (kube_auth_ready(client->auth))
-            call_run(call);
-    }
+    for (struct kube_call *call = client->prompt.first; call; call = call->next)
+        call_try(call, now_us);
+    for (struct kube_call *call = client->calls.first;
+         call && client->running < client->opts.in_flight_max; call = call->next)
+        call_try(call, now_us);
 }
 
 static void auth_changed(void *ctx, const struct err *err)
@@ -430,8 +446,10 @@ static void transport_freed(void *ctx)
 
 static void client_end(struct kube_client *client)
 {
-    while (client->first)
-        call_free(client->first);
+    while (client->prompt.first)
+        call_free(client->prompt.first);
+    while (client->calls.first)
+        call_free(client->calls.first);
     kube_auth_close(client->auth);
     transport_close(client->transport, transport_freed);
     uv_close((uv_handle_t *)&client->timer, timer_closed);
@@ -457,14 +475,15 @@ uv_loop_t *kube_client_loop(const struct kube_client *client)
     return client->opts.loop;
 }
 
-static struct kube_call *call_new(struct kube_client *client, const char *method, const char *path)
+static struct kube_call *call_new(struct kube_client *client, const char *method, const char *path,
+                                  bool prompt)
 {
     struct kube_call *call = xcalloc(1, sizeof(*call));
 
     call->client = client;
     call->method = xstrdup(method);
     call->path = xstrdup(path);
-    call_link(call);
+    call_link(call, prompt ? &client->prompt : &client->calls);
     timer_set(client, 1, clock_mono_us()); /* at once, but not from within */
     return call;
 }
@@ -472,12 +491,11 @@ static struct kube_call *call_new(struct kube_client *client, const char *method
 void kube_call_start(struct kube_client *client, const struct kube_request *request,
                      struct kube_call **out)
 {
-    struct kube_call *call = call_new(client, request->method, request->path);
+    struct kube_call *call = call_new(client, request->method, request->path, request->urgent);
 
     call->body = request->body ? json_print(request->body) : NULL;
     call->patch = request->patch;
     call->wanted = request->wanted;
-    call->urgent = request->urgent;
     call->done = request->done;
     call->ctx = request->ctx;
     if (out)
@@ -487,7 +505,7 @@ void kube_call_start(struct kube_client *client, const struct kube_request *requ
 void kube_stream_start(struct kube_client *client, const struct kube_stream *stream,
                        struct kube_call **out)
 {
-    struct kube_call *call = call_new(client, "GET", stream->path);
+    struct kube_call *call = call_new(client, "GET", stream->path, true);
 
     call->stream = *stream;
     call->stream.path = NULL;
@@ -501,8 +519,13 @@ void kube_stream_start(struct kube_client *client, const struct kube_stream *str
 
 void kube_call_cancel(struct kube_call *call)
 {
-    if (call->client->delivering == call)
+    struct kube_client *client = call->client;
+
+    if (client->delivering == call) {
         call->cut = true;
-    else
-        call_free(call);
+        return;
+    }
+    call_free(call);
+    if (!client->closing)
+        timer_set(client, 1, clock_mono_us()); /* its place is another's */
 }
