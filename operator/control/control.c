@@ -186,16 +186,6 @@ static void orphans_due(uv_timer_t *timer)
 
 /* What the caches and Redis tell ----------------------------------------------------------------*/
 
-static void job_changed(void *ctx, enum kube_event event, const cJSON *object)
-{
-    struct area *area = ctx;
-    char key[320];
-
-    (void)event;
-    key_of(key, object);
-    work_add(area->control->work, key, !control_is_synced(area->control));
-}
-
 /* The more are under way, the more come together. */
 static int64_t settle_ms(const struct job *job)
 {
@@ -203,6 +193,23 @@ static int64_t settle_ms(const struct job *job)
 
     ms = ms > SETTLE_MS ? ms : SETTLE_MS;
     return ms < SETTLE_MAX_MS ? ms : SETTLE_MAX_MS;
+}
+
+/* A status that we wrote is news to nobody here: passes that follow each other by it alone would
+ * write one for every few segments. */
+static void job_changed(void *ctx, enum kube_event event, const cJSON *object)
+{
+    struct area *area = ctx;
+    struct control *control = area->control;
+    const struct job *job;
+    char key[320];
+
+    key_of(key, object);
+    job = map_get(&control->by_key, key);
+    if (event == KUBE_MODIFIED && job && job_is_own_news(job, object))
+        work_add_after(control->work, key, settle_ms(job));
+    else
+        work_add(control->work, key, !control_is_synced(control));
 }
 
 /* A failed pod, or one that somebody deletes, wants a successor. */

@@ -227,6 +227,31 @@ void job_pod_seen(struct job *job, const cJSON *pod)
         job->secret_made = false;
 }
 
+/* All but the status: that is the operator's own, and a spec that changes has a new generation. */
+static char *others_of(const cJSON *object)
+{
+    static const char *const members[] = { "generation", "deletionTimestamp", "annotations",
+                                           "finalizers" };
+    const cJSON *metadata = json_path(object, "metadata");
+    AUTO(cJSON) cJSON *others = cJSON_CreateObject();
+
+    for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++) {
+        cJSON *item = cJSON_GetObjectItemCaseSensitive(metadata, members[i]);
+
+        if (item)
+            (void)cJSON_AddItemReferenceToObject(others, members[i], item);
+    }
+    return json_print(others);
+}
+
+bool job_is_own_news(const struct job *job, const cJSON *object)
+{
+    AUTO_FREE char *others = others_of(object);
+
+    return job->seen && strcmp(job->uid, json_text(object, "metadata.uid")) == 0 &&
+           strcmp(job->seen, others) == 0;
+}
+
 void job_begin(struct job *job)
 {
     const cJSON *object = job_object(job);
@@ -235,6 +260,8 @@ void job_begin(struct job *job)
         job_end(job, 0, 0, NULL);
         return;
     }
+    free(job->seen);
+    job->seen = others_of(object);
     if (!job_is_deleted(object)) {
         if (job_hold(job))
             return;
@@ -305,6 +332,7 @@ void job_free(struct job *job)
     free(job->name);
     free(job->uid);
     free(job->secret);
+    free(job->seen);
     free(job->work_uri);
     free(job);
 }

@@ -40,6 +40,7 @@ struct job {
      * not counted, and how many done records of tracking were. */
     uint32_t at_once, left;
     size_t noted;
+    char *seen; /* owned: what of the object was not ours when a chain last began; NULL: none has */
     int64_t begun_us;
 };
 
@@ -49,6 +50,8 @@ void job_free(struct job *job);
 void job_begin(struct job *job);
 /* Tracking has a record for every segment that is not counted yet: nothing more is waited for. */
 bool job_has_all(const struct job *job);
+/* An event of the job itself: true when it tells no more than what the operator wrote. */
+bool job_is_own_news(const struct job *job, const cJSON *object);
 /* Any event of a pod of the job. */
 void job_pod_seen(struct job *job, const cJSON *pod);
 

@@ -20,6 +20,9 @@ enum {
     PAUSE_MAX_MS = 1000,
     BATCH = 256, /* fields a read */
     MESSAGES_AT_ONCE = 1000,
+    /* All names are read for one that is new: with many of them, some messages are one reading. */
+    FIELD_PAUSE_US = 40,
+    FIELDS_PAUSE_MAX_US = 40000,
 };
 
 /* Both connections, of the thread alone. */
@@ -66,10 +69,10 @@ static void news_of_all(struct track *track)
         follow_news(job);
 }
 
-static bool is_wanted_job(const struct track_job *job, bool asked_only)
+static bool is_wanted_job(const struct track_job *job, bool asked_only, int64_t now_us)
 {
     if (asked_only)
-        return job->asked || job->expire_s;
+        return (job->asked && now_us >= job->done_due_us) || job->expire_s;
     return !job->unwatched || job->expire_s;
 }
 
@@ -77,10 +80,11 @@ static bool is_wanted_job(const struct track_job *job, bool asked_only)
 static struct round round_take(struct track *track, bool asked_only)
 {
     struct round round = { NULL, 0 };
+    int64_t now_us = clock_mono_us();
 
     pthread_mutex_lock(&track->lock);
     for (struct track_job *job = track->jobs; job; job = job->next) {
-        if (!is_wanted_job(job, asked_only))
+        if (!is_wanted_job(job, asked_only, now_us))
             continue;
         if ((round.count & (round.count - 1)) == 0) /* grown by doubling */
             round.jobs = xrealloc(round.jobs,
@@ -210,6 +214,13 @@ static bool is_wanted(struct track_job *job, const struct redis_value *field)
     return wanted;
 }
 
+static int64_t pause_of(const struct redis_value *fields)
+{
+    int64_t pause_us = fields->type == REDIS_LIST ? (int64_t)fields->len * FIELD_PAUSE_US : 0;
+
+    return pause_us < FIELDS_PAUSE_MAX_US ? pause_us : FIELDS_PAUSE_MAX_US;
+}
+
 /* The names first, then what is not known yet: a film of 20,000 segments is not read 20,000
  * times in full. */
 static int read_done(struct track_job *job, struct link *link, struct err *err)
@@ -220,6 +231,7 @@ static int read_done(struct track_job *job, struct link *link, struct err *err)
 
     if (redis_call(link->ask, &fields, 2, ask, err) < 0)
         return -1;
+    job->done_due_us = clock_mono_us() + pause_of(&fields);
     ask[0] = "HMGET";
     for (size_t i = 0; rc == 0 && fields.type == REDIS_LIST && i < fields.len; i++) {
         if (is_wanted(job, &fields.list[i]))
@@ -353,37 +365,6 @@ static int listen_once(struct track *track, struct link *link, int timeout_ms, s
     return 0;
 }
 
-/* Until it is time to read everything again. */
-static int follow(struct track *track, struct link *link, struct err *err)
-{
-    int64_t until_us = clock_mono_us() + track->reread_ms * INT64_C(1000);
-
-    for (;;) {
-        int64_t left_ms = (until_us - clock_mono_us()) / 1000;
-
-        if (read_round(track, link, false, err) < 0)
-            return -1;
-        if (left_ms <= 0 || is_over(track))
-            return 0;
-        if (listen_once(track, link, left_ms < SLICE_MS ? (int)left_ms + 1 : SLICE_MS, err) < 0)
-            return -1;
-    }
-}
-
-static int serve(struct track *track, struct link *link, struct err *err)
-{
-    if (link_open(track, link, err) < 0)
-        return -1;
-    while (!is_over(track)) {
-        if (read_round(track, link, true, err) < 0)
-            return -1;
-        set_up(track);
-        if (follow(track, link, err) < 0)
-            return -1;
-    }
-    return read_round(track, link, false, err); /* what was to expire when it was stopped */
-}
-
 static void pause_for(struct track *track, int64_t pause_ms)
 {
     struct timespec until;
@@ -400,6 +381,55 @@ static void pause_for(struct track *track, int64_t pause_ms)
            pthread_cond_timedwait(&track->wake, &track->lock, &until) != ETIMEDOUT)
         continue;
     pthread_mutex_unlock(&track->lock);
+}
+
+/* Until a job that is asked for may be read; what comes meanwhile is heard together. */
+static void pause_asked(struct track *track)
+{
+    int64_t now_us = clock_mono_us(), pause_us = FIELDS_PAUSE_MAX_US;
+    bool any = false;
+
+    pthread_mutex_lock(&track->lock);
+    for (const struct track_job *job = track->jobs; job; job = job->next) {
+        any |= job->asked;
+        if (job->asked && job->done_due_us - now_us < pause_us)
+            pause_us = job->done_due_us - now_us;
+    }
+    pthread_mutex_unlock(&track->lock);
+    if (any && pause_us > 0)
+        pause_for(track, (pause_us + 999) / 1000);
+}
+
+/* Until it is time to read everything again. */
+static int follow(struct track *track, struct link *link, struct err *err)
+{
+    int64_t until_us = clock_mono_us() + track->reread_ms * INT64_C(1000);
+
+    for (;;) {
+        int64_t left_ms = (until_us - clock_mono_us()) / 1000;
+
+        if (read_round(track, link, false, err) < 0)
+            return -1;
+        if (left_ms <= 0 || is_over(track))
+            return 0;
+        if (listen_once(track, link, left_ms < SLICE_MS ? (int)left_ms + 1 : SLICE_MS, err) < 0)
+            return -1;
+        pause_asked(track);
+    }
+}
+
+static int serve(struct track *track, struct link *link, struct err *err)
+{
+    if (link_open(track, link, err) < 0)
+        return -1;
+    while (!is_over(track)) {
+        if (read_round(track, link, true, err) < 0)
+            return -1;
+        set_up(track);
+        if (follow(track, link, err) < 0)
+            return -1;
+    }
+    return read_round(track, link, false, err); /* what was to expire when it was stopped */
 }
 
 void *follow_run(void *arg)

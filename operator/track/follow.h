@@ -22,8 +22,9 @@ struct track_job {
     bool orphan; /* unwatched while an expiry was due: the thread lets it go */
     bool asked;  /* a message named it, or it is new: read it now */
     bool news;
-    int64_t read_ms;   /* when both hashes were first read on this connection; 0 = not yet */
-    uint32_t expire_s; /* 0: nothing asked */
+    int64_t done_due_us; /* mono: not read for a message before; of the thread alone */
+    int64_t read_ms;     /* when both hashes were first read on this connection; 0 = not yet */
+    uint32_t expire_s;   /* 0: nothing asked */
     struct board board;
 };
 
