@@ -75,6 +75,12 @@ class Server:
         if self.available:
             self.client = Client(*words)
 
+    def tell(self, word):
+        """"kill", with SIGKILL, or "start", on the same data and port; done when this returns."""
+        self.process.stdin.write(word + "\n")
+        self.process.stdin.flush()
+        assert self.process.stdout.readline() == "done\n", word
+
     def close(self):
         self.process.stdin.close()
         self.process.stdout.close()

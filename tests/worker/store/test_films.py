@@ -27,6 +27,7 @@ import films  # noqa: E402
 
 WORKER = os.environ["STEREO_WORKER"]
 BUCKET = "films"
+UNAVAILABLE = 69  # the class that is tried again
 UID = "6f1c9d3e-0000-4000-8000-00000000000"
 
 
@@ -123,7 +124,7 @@ class S3Test(Case):
         self.addCleanup(server.close)
         if not server.available:
             self.skipTest("no versitygw")
-        self.s3 = server.client
+        self.server, self.s3 = server, server.client
         self.s3.send("PUT", f"/{BUCKET}")
         self.source, self.output = f"s3://{BUCKET}/in/film.mp4", f"s3://{BUCKET}/out/film.mp4"
         self.s3.put(BUCKET, "in/film.mp4", self.film.path.read_bytes())
@@ -221,6 +222,33 @@ class S3Test(Case):
         self.assertTrue(self.s3.get(BUCKET, "out/film.mp4") == want)
         job.do("clean")
         self.assertEqual(self.s3.keys(BUCKET, "work/"), [])
+
+    def without_server(self, job, verb, index, point):
+        """The server dies while the verb waits at a failpoint, and comes again when the verb needs it."""
+        process = job.start(verb, index, STEREO_FP=f"{point}=sleep(1500)")
+        time.sleep(1)
+        self.server.tell("kill")
+        time.sleep(1.5)
+        self.assertIn(process.poll(), (None, UNAVAILABLE), f"{verb} did without the server")
+        self.server.tell("start")
+        said = process.communicate(timeout=120)[0]
+        self.assertIn(process.returncode, (0, UNAVAILABLE), said)
+        job.do(verb, index)
+
+    def test_the_server_is_killed(self):
+        """Whatever it was doing: the verb goes on, or ends as what is tried again; the film is the same."""
+        want, count = self.local()
+        job = self.job()
+        self.without_server(job, "plan", 0, "plan.write.before")
+        self.without_server(job, "convert", 0, "convert.encode.mid")
+        for index in range(1, count):
+            job.do("convert", index)
+        self.without_server(job, "assemble", 0, "assemble.mid")
+        got = self.s3.get(BUCKET, "out/film.mp4")
+        self.assertEqual(hashlib.sha256(got).hexdigest(), hashlib.sha256(want).hexdigest())
+        job.do("clean")
+        self.assertEqual(self.s3.keys(BUCKET), ["in/film.mp4", "out/film.mp4"])
+        self.assertEqual(self.s3.uploads(BUCKET), [])
 
     def loud(self):
         """A short film with so much sound that the output is an upload of many parts."""
