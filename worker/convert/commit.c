@@ -5,8 +5,10 @@
 #include "common/log.h"
 
 #include <string.h>
+#include <time.h>
 
 #define FACTS_MAX_BYTES 8192
+enum { FACTS_TRIES = 50, FACTS_PAUSE_NS = 100000000 };
 
 /* A record that is there may still not be of this conversion. */
 static int check_record(const struct job *job, const struct plan *plan, const struct record *record,
@@ -65,20 +67,39 @@ static int compare_facts(const struct job *job, const struct encoder_facts *fact
     return encoder_facts_compare(&first, facts, err);
 }
 
+/* One way to have them: as found, as written, or ERR_CONFLICT when another is at it. */
+static int facts_agree(const struct job *job, const struct encoder_facts *facts, const char *text,
+                       struct err *err)
+{
+    if (compare_facts(job, facts, err) == 0)
+        return 0;
+    if (err->code != ERR_NOT_FOUND)
+        return -1;
+    if (store_create(job->store, NAME_ENCODER, text, strlen(text), err) < 0)
+        return -1;
+    (void)FP("convert.facts.after");
+    return 0;
+}
+
+/* Whoever is first writes them. A server says that another was first before that one's object can
+ * be read: then it is looked at again. */
 int commit_facts(const struct job *job, const struct encoder_facts *facts, struct err *err)
 {
+    static const struct timespec pause = { .tv_nsec = FACTS_PAUSE_NS };
     AUTO_FREE char *text = encoder_facts_format(facts);
-    struct err why;
+    struct err why = { .code = ERR_NONE };
 
-    if (compare_facts(job, facts, &why) == 0)
-        return 0;
-    if (why.code == ERR_NOT_FOUND &&
-        store_create(job->store, NAME_ENCODER, text, strlen(text), &why) == 0) {
-        (void)FP("convert.facts.after");
-        return 0;
+    for (int i = 0; i < FACTS_TRIES && !(job->should_stop && *job->should_stop); i++) {
+        if (facts_agree(job, facts, text, &why) == 0)
+            return 0;
+        if (why.code != ERR_CONFLICT)
+            break;
+        (void)nanosleep(&pause, NULL);
     }
-    if (why.code == ERR_CONFLICT) /* another was first, since we looked */
-        return compare_facts(job, facts, err);
+    if (why.code == ERR_NONE)
+        return err_set(err, ERR_INTERRUPTED, "stopped");
+    if (why.code == ERR_CONFLICT)
+        why.code = ERR_DEPENDENCY;
     *err = why;
     return -1;
 }
