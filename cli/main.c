@@ -3,6 +3,7 @@
 #include "cli/problems.h"
 #include "cli/program.h"
 #include "cli/verbs.h"
+#include "common/cores.h"
 #include "common/log.h"
 #include "common/suggest.h"
 #include "version.h"
@@ -35,6 +36,7 @@ int main(int argc, char **argv)
     int code;
 
     (void)signal(SIGXFSZ, SIG_IGN); /* a full disk is an error, not a death */
+    cores_forbid();
     program_name_set(argc > 0 ? argv[0] : NULL);
     log_setup("stereo", LOG_WARN, false);
     if (argc < 2) {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "common/contract/class.h"
+#include "common/cores.h"
 #include "common/log.h"
 #include "operator/config/config.h"
 #include "operator/drain/drain.h"
@@ -76,6 +77,7 @@ int main(int argc, char **argv)
     enum config_ask ask;
     char *problems;
 
+    cores_forbid();
     if (operator_config_load(&config, &ask, argc - drains, argv + drains, environ, &problems) < 0) {
         (void)fputs(problems, stderr);
         free(problems);

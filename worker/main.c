@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "common/contract/class.h"
+#include "common/cores.h"
 #include "common/log.h"
 #include "common/mem.h"
 #include "version.h"
@@ -45,7 +46,7 @@ static void set_signals(void)
 static void lock_down(void)
 {
     (void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-    (void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+    cores_forbid();
 }
 
 static int set_sandbox(void)

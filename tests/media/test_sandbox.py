@@ -322,6 +322,17 @@ class ChildTest(Case):
                 time.sleep(0.05)
             self.assertLess(time.monotonic(), until, "it outlives its parent")
 
+    def coreless(self, entry):
+        try:
+            return {(entry / "comm").read_text().strip()} if self.may_not_dump(entry.name) else set()
+        except OSError:
+            return set()
+
+    def may_not_dump(self, pid):
+        """Its limit of a core's size is 0, for it and what it starts."""
+        limits = pathlib.Path(f"/proc/{pid}/limits").read_text()
+        return re.search(r"Max core file size +0 +0 ", limits) is not None
+
     def dumps_core(self, *args, **more):
         """Whether a program that is told to quit leaves its memory in a file. Sanitizers would forbid it themselves."""
         def allow():
@@ -330,6 +341,8 @@ class ChildTest(Case):
         with subprocess.Popen([*map(str, args)], stdout=subprocess.DEVNULL, cwd=self.folder, env=env,
                               preexec_fn=allow) as process:
             until = time.monotonic() + 30
+            while args[0] == STEREO and time.monotonic() < until and not self.may_not_dump(process.pid):
+                time.sleep(0.01)
             while args[0] == WORKER and time.monotonic() < until and not self.child_of("stereo-film", process.pid):
                 time.sleep(0.01)
             time.sleep(0.2)
@@ -350,6 +363,34 @@ class ChildTest(Case):
         source = film(self.folder / "film.ts")
         self.assertFalse(self.dumps_core(WORKER, "probe", source, STEREO_FP="film.decode.crash=sleep(3000)",
                                          AWS_SECRET_ACCESS_KEY="canary-secret"))
+        self.assertFalse(self.dumps_core(STEREO, "convert", source, self.folder / "out.mp4", STEREO_FP="film.decode.crash=sleep(3000)",
+                                         STEREO_WORKER=WORKER, AWS_SECRET_ACCESS_KEY="canary-secret"))
+
+    def test_none_may_leave_a_core(self):
+        """As above where nothing leaves a core anyway: what the kernel would be told."""
+        if not self.has_failpoints():
+            self.skipTest("a build without failpoints")
+        source = film(self.folder / "film.ts")
+        wanted = {"stereo", "stereo-worker", "stereo-film"}
+        with subprocess.Popen([STEREO, "convert", source, self.folder / "out.mp4"], stdout=subprocess.DEVNULL,
+                              start_new_session=True,
+                              env={**os.environ, "STEREO_FP": "film.decode.crash=sleep(20000)",
+                                   "STEREO_WORKER": WORKER}) as process:
+            until, seen = time.monotonic() + 30, set()
+            while time.monotonic() < until and not wanted <= seen:
+                for entry in pathlib.Path("/proc").iterdir():
+                    if entry.name.isdigit() and self.session_of(entry) == process.pid:
+                        seen |= self.coreless(entry)
+                time.sleep(0.05)
+            os.killpg(process.pid, signal.SIGKILL)
+        self.assertLessEqual(wanted, seen)
+
+    @staticmethod
+    def session_of(entry):
+        try:
+            return int((entry / "stat").read_text().rpartition(")")[2].split()[3])
+        except OSError:
+            return 0
 
 
 if __name__ == "__main__":

@@ -33,7 +33,7 @@ class Processes(threading.Thread):
 
     def __init__(self):
         super().__init__(daemon=True)
-        self.seen, self.over = {}, threading.Event()
+        self.seen, self.coreless, self.over = {}, set(), threading.Event()
 
     def run(self):
         while not self.over.wait(0.02):
@@ -44,6 +44,8 @@ class Processes(threading.Thread):
                 if name.startswith("stereo-"):
                     line, environ = read(entry / "cmdline"), read(entry / "environ")
                     self.seen.setdefault((name, line, environ), entry.name)
+                    if re.search("Max core file size +0 +0 ", read(entry / "limits")):
+                        self.coreless.add(name)
 
     def end(self):
         self.over.set()
@@ -77,6 +79,11 @@ class SecretsTest(unittest.TestCase):
                 found["kubeconfig " + key] = value
         return found
 
+    def look_at_objects(self):
+        """The work is removed with its job's end: what was there at any time counts."""
+        for key in self.world.s3.keys("films"):
+            self.objects.setdefault(key, (self.world.s3.get("films", key) or b"").decode("latin-1"))
+
     def texts(self, processes):
         """(where, text) of everything that others may read."""
         for name, line, _ in processes:
@@ -93,13 +100,15 @@ class SecretsTest(unittest.TestCase):
         yield "jobs", repr(self.world.api.get("/apis/stereojob.io/v1/namespaces/%s/stereojobs" % self.world.space))
         for key in self.world.redis_call("--scan").split():
             yield "Redis " + key, key + self.world.redis_call("HGETALL", key)
+        for key, text in self.objects.items():
+            yield "object " + key, text
         listen = re.findall(r"listen\w* (?:on |at )?\S*?(127\.0\.0\.1:\d+)", self.world.log())
         for place in listen[:1]:
             with urllib.request.urlopen("http://%s/metrics" % place, timeout=10) as answer:
                 yield "metrics", answer.read().decode()
 
     def test_no_secret_is_seen(self):
-        watch = Processes()
+        watch, self.objects = Processes(), {}
         watch.start()
         self.world.job("whole")
         self.world.job("none", source={"uri": "s3://films/nothere.mp4", "secretName": "s3"})
@@ -110,11 +119,15 @@ class SecretsTest(unittest.TestCase):
                 if phase in ("Completed", "Failed"):
                     seen[name] = phase
             secrets = self.secrets()
-            time.sleep(0.5)
+            self.look_at_objects()
+            time.sleep(0.1)
         self.assertEqual(seen, {"whole": "Completed", "none": "Failed"}, self.world.why("whole"))
         processes = watch.end()
         self.assertIn("stereo-worker", {name for name, _, _ in processes})
+        self.assertLessEqual({"stereo-operator", "stereo-worker"}, watch.coreless, "no secret in a core")
         self.assertGreaterEqual(len(secrets), 4, "the job's own are among them")
+        self.assertTrue([key for key in self.objects if key.endswith("plan.json")], list(self.objects))
+        self.assertTrue([key for key in self.objects if "/segments/" in key], list(self.objects))
         texts, leaks = list(self.texts(processes)), []
         self.assertGreater(sum(len(text) for _, text in texts), 20000, "there was something to look through")
         for where, text in texts:
