@@ -11,6 +11,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* A list of their own: the right one first. */
+static void set_channels(AVChannelLayout *out)
+{
+    out->order = AV_CHANNEL_ORDER_CUSTOM;
+    out->nb_channels = 2;
+    out->u.map = av_calloc(2, sizeof(*out->u.map));
+    out->u.map[0].id = AV_CHAN_FRONT_RIGHT;
+    out->u.map[1].id = AV_CHAN_FRONT_LEFT;
+}
+
 static void add_stream(AVFormatContext *ctx, enum AVMediaType type, enum AVCodecID codec)
 {
     AVStream *stream = avformat_new_stream(ctx, NULL);
@@ -22,7 +32,7 @@ static void add_stream(AVFormatContext *ctx, enum AVMediaType type, enum AVCodec
     stream->codecpar->extradata = av_mallocz(8 + AV_INPUT_BUFFER_PADDING_SIZE);
     stream->codecpar->extradata_size = 8;
     if (type == AVMEDIA_TYPE_AUDIO)
-        stream->codecpar->ch_layout = (AVChannelLayout)AV_CHANNEL_LAYOUT_STEREO;
+        set_channels(&stream->codecpar->ch_layout);
     stream->time_base = (AVRational){ 1, 1000 };
     (void)av_dict_set(&stream->metadata, "language", "eng", 0);
     (void)av_add_index_entry(stream, 100, 7, 10, 0, AVINDEX_KEYFRAME);
@@ -60,11 +70,14 @@ static void look(const struct remote_facts *facts)
 
     for (int i = 0; i < facts->stream_count; i++) {
         const struct media_stream *stream = &facts->streams[i];
+        const AVChannelLayout *channels = &facts->ctx->streams[i]->codecpar->ch_layout;
+        char text[256];
 
         if (stream->time_base.num < 1 || stream->time_base.den < 1 ||
             facts->ctx->streams[i]->time_base.num < 1 || stream->index != i ||
             memchr(stream->codec, 0, sizeof(stream->codec)) == NULL)
             abort();
+        (void)av_channel_layout_describe(channels, text, sizeof(text));
     }
     wire_out_init(&again);
     remote_facts_put(&again, facts);
@@ -72,8 +85,14 @@ static void look(const struct remote_facts *facts)
         abort();
 }
 
-/* Was it taken for a film? */
-static bool read_back(const struct wire_out *out, size_t len)
+static bool swapped(const AVChannelLayout *channels)
+{
+    return av_channel_layout_channel_from_index(channels, 0) == AV_CHAN_FRONT_RIGHT &&
+           av_channel_layout_channel_from_index(channels, 1) == AV_CHAN_FRONT_LEFT;
+}
+
+/* Was it taken for a film? whole: as it was described. */
+static bool read_back(const struct wire_out *out, size_t len, bool whole)
 {
     struct wire_in in = { .data = (const uint8_t *)out->buf.data, .len = len };
     struct remote_facts facts;
@@ -81,6 +100,8 @@ static bool read_back(const struct wire_out *out, size_t len)
     if (!remote_facts_get(&in, &facts))
         return false;
     look(&facts);
+    if (whole)
+        FUZZ_CHECK(swapped(&facts.ctx->streams[1]->codecpar->ch_layout));
     remote_facts_clear(&facts);
     return true;
 }
@@ -95,7 +116,7 @@ static void change_each(struct wire_out *out)
 
         for (size_t i = 0; i < sizeof(values); i++) {
             out->buf.data[at] = (char)values[i];
-            (void)read_back(out, out->buf.len);
+            (void)read_back(out, out->buf.len, false);
         }
         out->buf.data[at] = was;
     }
@@ -109,12 +130,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     wire_out_init(&out);
     describe(&out);
     if (size == 0) {
-        FUZZ_CHECK(read_back(&out, out.buf.len)); /* what was not touched is a film */
+        FUZZ_CHECK(read_back(&out, out.buf.len, true)); /* what was not touched is a film */
         change_each(&out);
     }
     for (size_t i = 0; i + 3 <= size; i += 3)
         out.buf.data[((size_t)data[i] << 8 | data[i + 1]) % out.buf.len] = (char)data[i + 2];
     len = size % 3 == 1 ? out.buf.len * data[size - 1] / 256 : out.buf.len; /* cut off, too */
-    (void)read_back(&out, len);
+    (void)read_back(&out, len, false);
     return 0;
 }

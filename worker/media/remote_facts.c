@@ -171,21 +171,49 @@ static void get_stream_sides(struct wire_in *in, AVStream *stream)
     }
 }
 
+/* Names that a film gives its channels stay behind; which is which goes on. */
 static void put_layout(struct wire_out *out, const AVChannelLayout *layout)
 {
-    wire_put_i64(out, layout->order == AV_CHANNEL_ORDER_NATIVE);
+    bool listed = layout->order == AV_CHANNEL_ORDER_CUSTOM;
+
+    wire_put_i64(out, layout->order);
     wire_put_i64(out, layout->nb_channels);
-    wire_put_i64(out, layout->order == AV_CHANNEL_ORDER_NATIVE ? (int64_t)layout->u.mask : 0);
+    wire_put_i64(out, listed ? 0 : (int64_t)layout->u.mask);
+    for (int i = 0; listed && i < layout->nb_channels; i++)
+        wire_put_i64(out, layout->u.map[i].id);
+}
+
+/* out keeps the list. */
+static void get_channel_list(struct wire_in *in, AVChannelLayout *out)
+{
+    AVChannelCustom *map = av_calloc((size_t)out->nb_channels, sizeof(*map));
+
+    if (!map) {
+        in->failed = true;
+        return;
+    }
+    for (int i = 0; i < out->nb_channels; i++)
+        map[i].id = (enum AVChannel)wire_get_range(in, 0, AV_CHAN_AMBISONIC_END);
+    out->order = AV_CHANNEL_ORDER_CUSTOM;
+    out->u.map = map;
 }
 
 static void get_layout(struct wire_in *in, AVChannelLayout *out)
 {
-    bool native = wire_get_i64(in);
+    int order = (int)wire_get_range(in, AV_CHANNEL_ORDER_UNSPEC, AV_CHANNEL_ORDER_AMBISONIC);
     int channels = (int)wire_get_range(in, 0, MAX_CHANNELS);
     uint64_t mask = (uint64_t)wire_get_i64(in);
 
     *out = (AVChannelLayout){ .order = AV_CHANNEL_ORDER_UNSPEC, .nb_channels = channels };
-    if (native && (av_channel_layout_from_mask(out, mask) < 0 || out->nb_channels != channels))
+    if (in->failed || order == AV_CHANNEL_ORDER_UNSPEC || channels == 0)
+        return;
+    if (order == AV_CHANNEL_ORDER_CUSTOM) {
+        get_channel_list(in, out);
+    } else {
+        out->order = (enum AVChannelOrder)order;
+        out->u.mask = mask;
+    }
+    if (!av_channel_layout_check(out))
         in->failed = true;
 }
 
