@@ -234,7 +234,8 @@ static int set_fixed(struct http *http, struct err *err)
     SET(CURLOPT_TCP_KEEPIDLE, KEEPALIVE_S);
     SET(CURLOPT_TCP_KEEPINTVL, KEEPALIVE_S);
     SET(CURLOPT_SOCKOPTFUNCTION, on_socket);
-    SET(CURLOPT_BUFFERSIZE, RECEIVE_BYTES);
+    /* Refused while the one before is still held, after a name that was not found. */
+    (void)curl_easy_setopt(curl, CURLOPT_BUFFERSIZE, RECEIVE_BYTES);
     SET(CURLOPT_UPLOAD_BUFFERSIZE, RECEIVE_BYTES);
     SET(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
     SET(CURLOPT_CONNECTTIMEOUT_MS, (long)http->connect_ms);

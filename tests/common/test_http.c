@@ -159,6 +159,29 @@ static void what_never_left_is_known(void **state)
     }
 }
 
+/* A name server that has no answer now may have one at the next try, of the same handle. */
+static void a_name_is_asked_for_again(void **state)
+{
+    struct http_request request = { .method = "GET", .url = "http://no-such-host.invalid/k" };
+    AUTO(http) struct http *http = NULL;
+    struct err err;
+
+    (void)state;
+    CHECK_OK(http_open(&http, &plain, &err), err);
+    for (int i = 0; i < 3; i++) {
+        AUTO_RESPONSE struct http_response response = { 0 };
+
+        if (i == 2) {
+            AUTO_FREE char *url = xasprintf("%s/_log", fixture.endpoint);
+
+            request.url = url;
+            CHECK_OK(http_send(http, &request, &response, &err), err);
+        } else {
+            CHECK_ERR(http_send(http, &request, &response, &err), err, ERR_DEPENDENCY);
+        }
+    }
+}
+
 static void a_header_with_a_line_break_is_refused(void **state)
 {
     struct ask ask = { .method = "GET", .path = "/b/k", .header = "X: a\r\nHost: b" };
@@ -273,6 +296,7 @@ int main(void)
         cmocka_unit_test(bodies_have_limits),
         cmocka_unit_test(silence_has_a_limit),
         cmocka_unit_test(what_never_left_is_known),
+        cmocka_unit_test(a_name_is_asked_for_again),
         cmocka_unit_test(a_header_with_a_line_break_is_refused),
         cmocka_unit_test(certificates_are_verified),
         cmocka_unit_test(a_proxy_comes_from_the_environment),
