@@ -44,6 +44,8 @@ def _file(text, name):
 class Api:
     """One user of one API server; safe to use from one thread (clone() for another)."""
 
+    patience_s = 20  # with an API server that restarts
+
     def __init__(self, kubeconfig):
         self.kubeconfig = kubeconfig
         with open(kubeconfig, encoding="utf-8") as file:
@@ -70,7 +72,7 @@ class Api:
 
     def call(self, method, path, body=None, kind="application/json"):
         data = None if body is None else json.dumps(body)
-        end = time.monotonic() + 20  # an API server that restarts
+        end = time.monotonic() + self.patience_s
         while True:
             if self.connection is None:
                 self.connection = self._connect(30)

@@ -7,6 +7,7 @@ has them. One thread a pod; what the pod's process is, the caller says (argv of 
 """
 import base64
 import datetime
+import http.client
 import os
 import shutil
 import signal
@@ -59,7 +60,7 @@ class HostKubelet:
                         return
                     if kind != "DELETED":
                         self._see(pod)
-            except (ApiError, OSError, ValueError):
+            except (ApiError, OSError, ValueError, http.client.HTTPException):
                 time.sleep(0.3)
 
     def _see(self, pod):
