@@ -67,7 +67,13 @@ static int clamp(int v, int low, int high)
     return v < low ? low : v > high ? high : v;
 }
 
-/* Three source rows around y at one column, [1 2 1] / 4: rows filled alone show as streaks. */
+static int middle(int a, int b, int c)
+{
+    return a < b ? clamp(c, a, b) : clamp(c, b, a);
+}
+
+/* The middle one of three source rows around y at one column: rows filled alone show as streaks,
+ * and a mean of them blurs edges that go on behind. */
 #define FILL(name, type)                                                                           \
     static void name(const struct image *out, const struct image *view, int y,                     \
                      const struct gap *gaps, int count)                                            \
@@ -79,7 +85,7 @@ static int clamp(int v, int low, int high)
                                                                                                    \
         for (int i = 0; i < count; i++) {                                                          \
             int at = clamp((gaps[i].source + 128) >> 8, 0, view->width - 1);                       \
-            type v = (type)((up[at] + 2 * here[at] + down[at] + 2) >> 2);                          \
+            type v = (type)middle(up[at], here[at], down[at]);                                     \
                                                                                                    \
             for (int x = gaps[i].x0; x < gaps[i].x1; x++)                                          \
                 to[x] = v;                                                                         \

@@ -674,6 +674,34 @@ static void a_pole_is_seen_once(void **state)
             }
 }
 
+/* Behind a near pole a wall of two colours, one above the other, and a single row of grain: in what
+ * the pole uncovers the colours meet at the same row without a third one, and the grain is gone. */
+static void edges_behind_go_on_and_grain_does_not(void **state)
+{
+    struct shot s = { 240, 20, 8, LAYOUT_RIGHT, SYNTHETIC_BOTH, 8, .5, 0, 0, 0, false };
+    struct image *view = picture_new(240, 20, 8), *out;
+    struct plane16 *depth = depth_new(240, 20, 0);
+    int uncovered;
+
+    (void)state;
+    pole(view, depth, 12, false);
+    for (int y = 0; y < 20; y++)
+        for (int x = 0; x < 240; x++)
+            if (x < 100 || x >= 112)
+                picture_set(view, 0, x, y, y == 15 ? 100 : y < 10 ? 40 : 80);
+    out = warped(s, view, depth);
+    /* The pole ends where it did in the view less its shift; beside it is what nobody saw. */
+    for (uncovered = 0; picture_get(out, 0, uncovered, 5) < 220; uncovered++)
+        ;
+    while (picture_get(out, 0, uncovered, 5) > 100)
+        uncovered++;
+    for (int y = 0; y < 20; y++)
+        CHECK_INT("beside the pole", picture_get(out, 0, uncovered + 4, y), y < 10 ? 40 : 80);
+    picture_free(out);
+    picture_free(view);
+    depth_release(depth);
+}
+
 /* Mirrored it is the same, and what is no edge stays. */
 static void edges_go_with_the_nearer_side(void **state)
 {
@@ -713,6 +741,7 @@ int main(void)
         cmocka_unit_test(chroma_follows_the_mean_of_a_surface),
         cmocka_unit_test(edges_go_with_the_nearer_side),
         cmocka_unit_test(a_pole_is_seen_once),
+        cmocka_unit_test(edges_behind_go_on_and_grain_does_not),
         cmocka_unit_test(chroma_at_an_edge_is_of_one_side),
         cmocka_unit_test(a_mirrored_film_swaps_the_eyes),
         cmocka_unit_test(eight_and_ten_bits_agree),
