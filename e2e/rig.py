@@ -23,6 +23,7 @@ SYSTEM = "stereo-system"
 RELEASE = "stereo-operator"
 GROUP, VERSION, PLURAL = "stereojob.io", "v1", "stereojobs"
 OVER = ("Completed", "Failed", "Cancelled")
+S3_NAMES = ("AWS_ENDPOINT_URL", "AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
 
 
 def run(command, check=True, env=None, timeout=600, **kwargs):
@@ -97,6 +98,25 @@ class GivenCluster(Cluster):
             name = pathlib.Path(archive).stem
             run(["sh", "-c", command.replace("{name}", name).replace("{}", shlex.quote(str(archive)))], env=self.env)
 
+    def refuse(self):
+        """Why nothing can be tried here; None: it can."""
+        if not os.path.exists(GIVEN):
+            return "there is no file %s" % GIVEN
+        for program in ("kubectl", "helm"):
+            if not shutil.which(program):
+                return "there is no %s in PATH" % program
+        lacking = [name for name in S3_NAMES if not os.environ.get(name)]
+        if lacking:
+            return "the environment names no S3 that pods reach too: %s not set" % ", ".join(lacking)
+        try:
+            self.kubectl("get", "--raw", "/readyz", "--request-timeout=10s")
+            may = self.kubectl("auth", "can-i", "*", "*", "--all-namespaces", check=False).strip()
+        except (AssertionError, subprocess.TimeoutExpired) as error:
+            return "the cluster does not answer: " + str(error).strip().splitlines()[-1]
+        if may != "yes":
+            return "the user of %s may not do everything, and the chart makes cluster roles" % GIVEN
+        return self.refuse_foreign() or refuse_bucket()
+
     def refuse_foreign(self):
         """What to say when our names are taken by somebody; None: they are free, or ours."""
         for kind, name in (("namespace", SYSTEM), ("crd", "%s.%s" % (PLURAL, GROUP))):
@@ -106,7 +126,11 @@ class GivenCluster(Cluster):
         return None
 
     def leave(self):
-        """All that the tests made is taken away."""
+        """All that the tests made is taken away, and nothing of anybody else."""
+        foreign = self.refuse_foreign()
+        if foreign:
+            print("e2e: nothing is taken away: " + foreign, file=sys.stderr)
+            return
         self.helm("uninstall", RELEASE, "-n", SYSTEM, "--wait", "--ignore-not-found", "--timeout", "150s", check=False)
         self.kubectl("delete", "crd", "-l", OURS, "--timeout=60s", check=False)
         self.kubectl("delete", "namespace", "-l", OURS, "--timeout=90s", check=False)
@@ -307,5 +331,34 @@ def leave():
         subprocess.run([ROOT / "e2e" / "cluster" / "down", FOLDER], check=True)
 
 
-if __name__ == "__main__" and sys.argv[1:] == ["leave"]:
-    leave()
+def s3_client(env, **settings):
+    import boto3
+    from botocore.config import Config
+    return boto3.client("s3", endpoint_url=env["AWS_ENDPOINT_URL"], region_name=env["AWS_REGION"],
+                        aws_access_key_id=env["AWS_ACCESS_KEY_ID"], aws_secret_access_key=env["AWS_SECRET_ACCESS_KEY"],
+                        config=Config(s3={"addressing_style": "path"}, **settings))
+
+
+def refuse_bucket():
+    """What to say of the S3 that is given; None: it answers, and nothing of anybody's is in the bucket of these tests."""
+    from botocore.exceptions import BotoCoreError, ClientError
+    client = s3_client(os.environ, connect_timeout=5, retries={"total_max_attempts": 2})
+    try:
+        if client.list_objects_v2(Bucket="films", MaxKeys=1).get("KeyCount"):
+            return "the bucket films is not empty, and these tests empty it"
+    except client.exceptions.NoSuchBucket:
+        pass
+    except (BotoCoreError, ClientError) as error:
+        return "the S3: %s" % error
+    return None
+
+
+def check():
+    """Before e2e/run begins: a cluster that is given must be one on which it can."""
+    why = GivenCluster().refuse() if GIVEN else None
+    if why:
+        sys.exit("e2e: E2E_KUBECONFIG: " + why)
+
+
+if __name__ == "__main__" and sys.argv[1:] in (["leave"], ["check"]):
+    {"leave": leave, "check": check}[sys.argv[1]]()
