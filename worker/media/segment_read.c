@@ -152,12 +152,17 @@ static int read_rest(struct segment_reader *reader, struct err *err)
     return rc == AVERROR_EOF ? 0 : fail(reader, rc, "reading a segment", err);
 }
 
-static void wait_for_room(struct segment_reader *reader)
+/* False: told to stop, and there may be no room. */
+static bool wait_for_room(struct segment_reader *reader)
 {
+    bool on;
+
     pthread_mutex_lock(&reader->lock);
     while ((reader->count == AHEAD_PACKETS || reader->bytes >= AHEAD_BYTES) && !reader->stop)
         pthread_cond_wait(&reader->moved, &reader->lock);
+    on = !reader->stop;
     pthread_mutex_unlock(&reader->lock);
+    return on;
 }
 
 /* packet NULL: the end, or it failed. False: told to stop. */
@@ -181,15 +186,16 @@ static bool hand_over(struct segment_reader *reader, struct media_packet *packet
 static void *run(void *ctx)
 {
     struct segment_reader *reader = ctx;
-    struct media_packet *packet;
-    int rc;
 
-    do {
-        wait_for_room(reader);
-        rc = read_packet(reader, &packet, &reader->err);
+    while (wait_for_room(reader)) {
+        struct media_packet *packet;
+        int rc = read_packet(reader, &packet, &reader->err);
+
         if (rc == 0 && !packet)
             rc = read_rest(reader, &reader->err);
-    } while (hand_over(reader, packet, rc < 0));
+        if (!hand_over(reader, packet, rc < 0))
+            break;
+    }
     return NULL;
 }
 

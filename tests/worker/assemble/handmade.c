@@ -278,10 +278,15 @@ static void make_segment(struct handmade *made, uint32_t index, const int64_t *p
     AUTO(segment_writer) struct segment_writer *writer = NULL;
     const struct plan *plan = made->plan;
     const struct plan_segment *segment = &plan->segments[index];
+    bool has_crf = strncmp(plan->codec, "libx26", 6) == 0;
     struct media_encoder_opts opts = {
         .codec = plan->codec,
-        .preset = made->large ? "ultrafast" : "veryfast",
-        .crf = made->large ? 10 : 30,
+        .preset = !has_crf      ? ""
+                  : made->large ? "ultrafast"
+                                : "veryfast",
+        .crf = !has_crf      ? -1
+               : made->large ? 10
+                             : 30,
         .bit_depth = 8,
         .width = plan->packed_width,
         .height = plan->packed_height,

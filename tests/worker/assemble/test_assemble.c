@@ -2,6 +2,8 @@
 #include "common/file.h"
 #include "tests/worker/assemble/handmade.h"
 #include "worker/assemble/done.h"
+#include "worker/assemble/parts.h"
+#include "worker/media/segment.h"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -43,6 +45,12 @@ static const struct row {
       { 1, 12800 } },
     { "no sound, one eye, hevc",
       { PICTURE X264, "in.mp4", "out.mp4", 2, LAYOUT_LEFT, "libx265", 0, false, false },
+      { 1, 12800 } },
+    { "mpeg4, whose size libav leaves to the decoder, to mp4",
+      { PICTURE X264, "in.mp4", "out.mp4", 2, LAYOUT_LEFT, "mpeg4", 0, false, false },
+      { 1, 12800 } },
+    { "mpeg4 to mov",
+      { PICTURE X264, "in.mp4", "out.mov", 2, LAYOUT_LEFT, "mpeg4", 0, false, false },
       { 1, 12800 } },
     { "transport stream to mp4",
       { PICTURE SOUND "-map 0 -map 1 " X264 "-c:a aac", "in.ts", "out.mp4", 3, LAYOUT_FULL_SBS,
@@ -472,6 +480,36 @@ static void stops_when_told(void **state)
     handmade_clear(&made);
 }
 
+/* Who reads ahead has as much as it may when it is told to end. */
+static void a_segment_is_put_away_half_read(void **state)
+{
+    static const struct handmade_opts whole = { PICTURE X264, "in.mp4", "out.mp4", 1,
+                                                LAYOUT_LEFT,  NULL,     0,         false,
+                                                false };
+    struct handmade made;
+    struct err err;
+
+    (void)state;
+    handmade_make(&made, &whole);
+    for (int taken = 0; taken < 3; taken++) {
+        AUTO(parts) struct parts *parts = NULL;
+        AUTO(store_reader) struct store_reader *file = NULL;
+        AUTO(segment_reader) struct segment_reader *reader = NULL;
+
+        CHECK_OK(parts_load(&parts, made.job.store, made.plan, made.job.uid, &err), err);
+        CHECK_OK(store_reader_open(&file, made.job.store, parts->part[0].object, &err), err);
+        CHECK_OK(segment_reader_open(&reader, file, made.plan->video.time_base, 0, &err), err);
+        for (int i = 0; i < taken; i++) {
+            AUTO(media_packet) struct media_packet *packet = NULL;
+
+            CHECK_OK(segment_reader_read(reader, &packet, &err), err);
+            assert_non_null(packet);
+        }
+        (void)usleep(100000); /* until no more fits */
+    }
+    handmade_clear(&made);
+}
+
 /* small: what ThreadSanitizer can bear, of the threads that read, join and write. */
 int main(int argc, char **argv)
 {
@@ -480,6 +518,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_flipped_bit_publishes_nothing),
         cmocka_unit_test(a_full_disk_leaves_nothing),
         cmocka_unit_test(stops_when_told),
+        cmocka_unit_test(a_segment_is_put_away_half_read),
     };
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(assembles_what_was_converted),
@@ -495,6 +534,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_changed_source_is_refused),
         cmocka_unit_test(carries_what_the_container_says_of_hdr),
         cmocka_unit_test(stops_when_told),
+        cmocka_unit_test(a_segment_is_put_away_half_read),
     };
 
     if (argc > 1 && strcmp(argv[1], "small") == 0)
