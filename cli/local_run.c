@@ -355,6 +355,19 @@ static void damage_note(struct local_run *run)
     run->view.ops->note(&run->view, line);
 }
 
+static void scaled_note(struct local_run *run)
+{
+    const struct record *output = &run->status.output;
+    AUTO_FREE char *line = NULL;
+
+    if (output->scaled == 0)
+        return;
+    line = xasprintf("%" PRId64 " of %" PRId64 " frames have another size in %s; they were scaled "
+                     "to that of the film",
+                     output->scaled, output->frames, run->spec->source_uri);
+    run->view.ops->note(&run->view, line);
+}
+
 static int end_completed(struct local_run *run)
 {
     AUTO_FREE char *warning = words(run, run->status.plan.warning);
@@ -362,6 +375,7 @@ static int end_completed(struct local_run *run)
 
     note_lines(&run->view, warning);
     damage_note(run);
+    scaled_note(run);
     run->view.ops->end(&run->view, &run->progress);
     if (!run->opts->json)
         completed_print(run);

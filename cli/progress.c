@@ -122,6 +122,7 @@ void progress_look(struct progress *out, struct progress_state *state, const cha
     if (status->phase == PHASE_COMPLETED) {
         out->output_frames = status->output.frames;
         out->output_damaged = status->output.damaged;
+        out->output_scaled = status->output.scaled;
         out->output_bytes = (int64_t)status->output.bytes;
         out->output_ms = status->output.duration_ms;
     }

@@ -28,7 +28,7 @@ struct progress {
     bool degraded;
     int width, height;                              /* of an output frame, once planned */
     int64_t output_frames, output_bytes, output_ms; /* once completed; else 0 */
-    int64_t output_damaged;                         /* of output_frames */
+    int64_t output_damaged, output_scaled;          /* of output_frames */
     struct progress_worker workers[PROGRESS_MAX_WORKERS];
     uint32_t worker_count;
 };

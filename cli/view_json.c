@@ -87,6 +87,7 @@ static void output_add(cJSON *event, const struct view *view, const struct progr
     json_add_i64(output, "height", p->height);
     json_add_i64(output, "frames", p->output_frames);
     json_add_i64(output, "damagedFrames", p->output_damaged);
+    json_add_i64(output, "scaledFrames", p->output_scaled);
     json_add_i64(output, "durationMs", p->output_ms);
     json_add_i64(output, "bytes", p->output_bytes);
 }

@@ -129,6 +129,18 @@ static void describe_damage(const cJSON *job)
     line("Damaged:", text);
 }
 
+static void describe_scaled(const cJSON *job)
+{
+    const cJSON *scaled = json_path(job, "status.output.scaledFrames");
+    char text[64];
+
+    if (!cJSON_IsNumber(scaled) || scaled->valuedouble < 1)
+        return;
+    (void)snprintf(text, sizeof(text), "%.0f frames, of another size in the source",
+                   scaled->valuedouble);
+    line("Scaled:", text);
+}
+
 static void describe_head(const cJSON *job)
 {
     char text[32], age[24];
@@ -150,6 +162,7 @@ static void describe_head(const cJSON *job)
     line("ETA:", json_text(job, "status.eta"));
     line("Warning:", json_text(job, "status.plan.warning"));
     describe_damage(job);
+    describe_scaled(job);
 }
 
 static void describe_conditions(const cJSON *job)

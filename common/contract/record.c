@@ -43,6 +43,12 @@ static const struct member members[] = {
       .may_lack = true,
       .offset = offsetof(struct record, damaged),
       .max = INT64_MAX },
+    { .key = "scaledFrames",
+      .type = MEMBER_I64,
+      .when = FILE_BITS,
+      .may_lack = true,
+      .offset = offsetof(struct record, scaled),
+      .max = INT64_MAX },
     ROW(FILM_BITS, I64, "durationMs", duration_ms, 0, INT64_MAX),
     ROW(0, I64, "wallMs", wall_ms, 0, INT64_MAX),
 };

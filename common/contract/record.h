@@ -39,6 +39,7 @@ struct record {
     /* convert, assemble */
     uint64_t bytes;
     int64_t damaged; /* of frames: mended by the decoder, or lost and shown as the one before */
+    int64_t scaled;  /* of the source's pictures: they had another size than the film */
     /* plan, convert, assemble */
     int64_t duration_ms; /* of film, segment, output */
     int64_t wall_ms;     /* this attempt took */

@@ -89,6 +89,8 @@ const struct field status_fields[] = {
     COUNT("status.output.bytes", MILLIS_MAX, "Its size in bytes."),
     COUNT("status.output.damagedFrames", MILLIS_MAX,
           "Of its frames, those that the source film has damaged; left out when it is 0."),
+    COUNT("status.output.scaledFrames", MILLIS_MAX,
+          "Of its frames, those that the source film has in another size; left out when it is 0."),
 
     { .path = "status.deadLetters",
       .type = FIELD_LIST,

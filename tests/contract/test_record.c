@@ -48,6 +48,7 @@ static const struct record assemble_record = {
     .id = { STAGE_ASSEMBLE, 0, 0, 0 },
     .frames = 100000,
     .damaged = 17,
+    .scaled = 19,
     .bytes = INT64_C(1) << 40,
     .duration_ms = 4000000,
     .wall_ms = 1000,
@@ -87,6 +88,7 @@ static void check_same(const struct record *got, const struct record *want)
     CHECK_INT("crc32c", got->crc32c, want->crc32c);
     CHECK_STR("sha256", got->sha256, want->sha256);
     CHECK_INT("damaged", got->damaged, want->damaged);
+    CHECK_INT("scaled", got->scaled, want->scaled);
     CHECK_INT("duration", got->duration_ms, want->duration_ms);
     CHECK_INT("wall", got->wall_ms, want->wall_ms);
 }

@@ -448,8 +448,17 @@ class AnswersTest(Case):
         self.assertEqual(events[-1]["phase"], "Completed")
         self.assertEqual(events[-1]["output"], {
             "uri": str(out), "width": 2 * film.width, "height": film.height, "frames": film.frames,
-            "damagedFrames": 0,
+            "damagedFrames": 0, "scaledFrames": 0,
             "durationMs": film.frames * 40, "bytes": out.stat().st_size})
+
+    def test_pictures_of_another_size_are_told_of(self):
+        out = self.folder / "o.mp4"
+        done = convert(films.film("resized-ts").path, out, "--json")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        events = [json.loads(line) for line in done.stdout.splitlines()]
+        notes = [event["message"] for event in events if event["event"] == "note"]
+        self.assertRegex(" ".join(notes), r"48 of 96 frames have another size in .*were scaled")
+        self.assertEqual(events[-1]["output"]["scaledFrames"], 48)
 
     def test_not_a_film(self):
         path = self.folder / "notes.mp4"

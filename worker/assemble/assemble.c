@@ -23,6 +23,7 @@ static void fill_record(const struct job *job, struct record *record, const stru
     record->id = job->id;
     record->frames = done->frames;
     record->damaged = done->damaged;
+    record->scaled = done->scaled;
     record->bytes = done->bytes;
     record->duration_ms = done->duration_ms;
     record->segments = plan->segment_count;

@@ -23,6 +23,7 @@ int done_load(struct done *out, struct store *store, struct err *err)
         json_str(done.digest, sizeof(done.digest), doc, "digest", err) < 0 ||
         json_i64(&done.frames, doc, "frames", 1, INT64_MAX, err) < 0 ||
         json_i64(&done.damaged, doc, "damagedFrames", 0, INT64_MAX, err) < 0 ||
+        json_i64(&done.scaled, doc, "scaledFrames", 0, INT64_MAX, err) < 0 ||
         json_i64(&done.duration_ms, doc, "durationMs", 0, INT64_MAX, err) < 0) {
         err->code = ERR_INTERNAL;
         return err_wrap(err, "%s", DONE_KEY);
@@ -41,6 +42,7 @@ int done_save(const struct done *done, struct store *store, struct err *err)
     json_add_str(doc, "digest", done->digest);
     json_add_i64(doc, "frames", done->frames);
     json_add_i64(doc, "damagedFrames", done->damaged);
+    json_add_i64(doc, "scaledFrames", done->scaled);
     json_add_i64(doc, "durationMs", done->duration_ms);
     text = json_print(doc);
     /* The last word counts: one of an attempt that never published is replaced. */

@@ -16,7 +16,7 @@
 struct done {
     uint64_t bytes;
     char digest[HASH_HEX_SIZE]; /* of its first 8 MiB, an MP4's index among them, and its last */
-    int64_t frames, damaged, duration_ms;
+    int64_t frames, damaged, scaled, duration_ms;
 };
 
 /* Fills bytes and digest from a file that is finished and not committed. */

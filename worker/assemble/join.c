@@ -404,6 +404,7 @@ static int verify(struct join *join, struct store_writer *writer, struct done *d
     *decode_us = media_readback_decode_us(readback);
     done->frames = found.packets;
     done->damaged = join->opts->parts->damaged;
+    done->scaled = join->opts->parts->scaled;
     return done_note_file(done, writer, err);
 }
 

@@ -76,6 +76,7 @@ static int add(struct parts *parts, const struct record *record, const char *uid
     part->bytes = record->bytes;
     parts->bytes += record->bytes;
     parts->damaged += record->damaged;
+    parts->scaled += record->scaled;
     if (record->reorder > parts->reorder)
         parts->reorder = record->reorder;
     parts->count++;

@@ -19,9 +19,9 @@ struct part {
 struct parts {
     struct part *part; /* owned; plan's segment_count of them */
     uint32_t count;
-    int reorder;     /* the largest */
-    uint64_t bytes;  /* of all */
-    int64_t damaged; /* frames of all */
+    int reorder;             /* the largest */
+    uint64_t bytes;          /* of all */
+    int64_t damaged, scaled; /* frames of all */
     char extradata_sha256[HASH_HEX_SIZE];
 };
 

@@ -42,10 +42,13 @@ static void fill_record(const struct pipeline *p, struct record *record)
 {
     const struct plan_segment *segment = p->segment;
     struct encoder_facts facts;
+    struct media_seen seen;
 
     media_encoder_facts(p->encoder, &facts);
+    media_decoder_seen(p->decoder, &seen);
     record->frames = p->frames;
     record->damaged = p->damaged;
+    record->scaled = seen.scaled < p->frames ? seen.scaled : p->frames; /* a lead counts too */
     record->start_pts = segment->start_pts;
     record->end_pts = segment->end_pts;
     record->time_base = p->plan->video.time_base;

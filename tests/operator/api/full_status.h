@@ -19,6 +19,7 @@ static inline void record_fill(struct record *record, enum stage stage)
                                .packed_height = 1,
                                .frames = 1,
                                .damaged = 1,
+                               .scaled = 1,
                                .bytes = 1,
                                .duration_ms = 1,
                                .wall_ms = 1 };
