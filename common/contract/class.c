@@ -68,8 +68,9 @@ enum attempt_class class_of_err(enum err_code code)
     case ERR_INTERNAL:
     case ERR_NOT_FOUND:
     case ERR_CONFLICT:
-    case ERR_NOMEM:
         break;
+    case ERR_NOMEM:
+        return CLASS_OOM_KILLED; /* the same remedy: more of it */
     }
     return CLASS_INTERNAL;
 }

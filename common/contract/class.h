@@ -17,7 +17,7 @@ enum attempt_class {
     CLASS_GPU,         /* exit 71: retry elsewhere */
     CLASS_SPACE,       /* exit 73: retry with 1.5 x ephemeral storage */
     CLASS_INTERRUPTED, /* exit 75: retry at once, not counted */
-    CLASS_OOM_KILLED,  /* no exit code of ours: retry with 1.5 x memory */
+    CLASS_OOM_KILLED,  /* by the kernel, or ERR_NOMEM (exit 70): retry with 1.5 x memory */
     CLASS_STALLED,     /* judged by the operator: deleted, retried, counted */
 };
 #define CLASS_COUNT 10
@@ -28,6 +28,6 @@ const char *class_name(enum attempt_class cls);
 enum attempt_class class_of_name(const char *name);
 enum attempt_class class_of_exit(int exit_code);
 int class_exit_code(enum attempt_class cls); /* OOM_KILLED and STALLED answer 70 */
-/* ERR_NOT_FOUND, ERR_CONFLICT and ERR_NOMEM are INTERNAL: a room should have translated them. */
+/* ERR_NOT_FOUND and ERR_CONFLICT are INTERNAL: a room should have translated them. */
 enum attempt_class class_of_err(enum err_code code);
 #endif

@@ -66,7 +66,7 @@ static void every_error_has_a_class(void **state)
         { ERR_INTERNAL, CLASS_INTERNAL },  { ERR_GPU, CLASS_GPU },
         { ERR_SPACE, CLASS_SPACE },        { ERR_INTERRUPTED, CLASS_INTERRUPTED },
         { ERR_NOT_FOUND, CLASS_INTERNAL }, { ERR_CONFLICT, CLASS_INTERNAL },
-        { ERR_NOMEM, CLASS_INTERNAL },
+        { ERR_NOMEM, CLASS_OOM_KILLED },
     };
 
     (void)state;

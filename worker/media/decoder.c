@@ -8,8 +8,9 @@
 #include <stdatomic.h>
 #include <string.h>
 
-#define BARREN_MAX 50000 /* packets without a picture: half an hour of them */
-#define NEAR_TRIES 4     /* 2, 8 and 32 seconds before the keyframe, then the film's start */
+#define BARREN_MAX  50000 /* packets without a picture: half an hour of them */
+#define PIXEL_BYTES 4     /* the most that a pixel takes */
+#define NEAR_TRIES  4     /* 2, 8 and 32 seconds before the keyframe, then the film's start */
 
 struct media_decoder {
     struct media_source *source;       /* borrowed */
@@ -160,6 +161,22 @@ static int seek_further_back(struct media_decoder *decoder, struct err *err)
                                   &decoder->at_start, err);
 }
 
+/* Something did not decode. Decoders that cannot have memory may say that of the film: whether
+ * there is any for a picture tells one from the other. */
+static int note_damage(struct media_decoder *decoder, struct err *err)
+{
+    const AVCodecContext *ctx = decoder->ctx;
+    size_t pixels = (size_t)(ctx->width > 0 && ctx->height > 0 ? ctx->width : 1) *
+                    (size_t)(ctx->height > 0 ? ctx->height : 1);
+    void *picture = av_malloc(PIXEL_BYTES * pixels);
+
+    if (!picture)
+        return err_set(err, ERR_NOMEM, "no memory for pictures of %dx%d", ctx->width, ctx->height);
+    av_free(picture);
+    decoder->damaged++;
+    return 0;
+}
+
 static int feed(struct media_decoder *decoder, struct err *err)
 {
     AUTO(media_packet) struct media_packet *packet = NULL;
@@ -179,9 +196,7 @@ static int feed(struct media_decoder *decoder, struct err *err)
     rc = avcodec_send_packet(decoder->ctx, packet ? media_packet_av(packet) : NULL);
     if (rc == AVERROR(ENOMEM))
         return media_av_fail(err, ERR_NOMEM, rc, "decoding");
-    if (rc < 0 && packet)
-        decoder->damaged++;
-    return 0;
+    return rc < 0 && packet ? note_damage(decoder, err) : 0;
 }
 
 /* 1 and decoder->picture, 0 at the end, -1. */
@@ -199,7 +214,8 @@ static int next_picture(struct media_decoder *decoder, struct err *err)
         if (rc == AVERROR_EOF)
             return 0;
         if (rc != AVERROR(EAGAIN)) {
-            decoder->damaged++;
+            if (note_damage(decoder, err) < 0)
+                return -1;
             continue;
         }
         if (decoder->draining)
@@ -255,14 +271,14 @@ static int judge(struct media_decoder *decoder, int64_t pts, bool *give, bool *a
 
 /* AV_FRAME_FLAG_CORRUPT would also mark whole pictures: see is_broken. Decoders that mend without
  * marking are caught by what they log. */
-static void count_mended(struct media_decoder *decoder)
+static int count_mended(struct media_decoder *decoder, struct err *err)
 {
     int complaints = atomic_load(&decoder->complaints);
+    bool mended = decoder->picture->decode_error_flags ||
+                  (decoder->complains && complaints != decoder->complaints_seen);
 
-    if (decoder->picture->decode_error_flags ||
-        (decoder->complains && complaints != decoder->complaints_seen))
-        decoder->damaged++;
     decoder->complaints_seen = complaints;
+    return mended ? note_damage(decoder, err) : 0;
 }
 
 /* 1: decoder->picture is the film's next, with its pts; 0 at the end. */
@@ -289,7 +305,8 @@ static int next_given(struct media_decoder *decoder, struct err *err)
             av_frame_unref(decoder->picture);
             continue;
         }
-        count_mended(decoder);
+        if (count_mended(decoder, err) < 0)
+            return -1;
         decoder->picture->pts = decoder->last = pts;
         return 1;
     }

@@ -7,7 +7,11 @@
 #include "tests/common/check.h"
 #include "tests/worker/media_source/films.h"
 
-#define FIELDS "bwdif=mode=send_frame:deint=interlaced"
+#include <libavutil/mem.h>
+#include <limits.h>
+
+#define PICTURE_BYTES 8000 /* less than any of these films' pictures take, more than a packet */
+#define FIELDS        "bwdif=mode=send_frame:deint=interlaced"
 
 static const struct pixel_row {
     const char *name, *film;
@@ -150,13 +154,47 @@ static void frames_are_counted(void **state)
     assert_int_equal(media_frame_new(&frame, 100000, 17, 8, &err), -1);
 }
 
+/* A picture that there is no memory for is no damaged one: the attempt has failed. */
+static void memory_that_ends_is_no_damage(void **state)
+{
+    static const char *const names[] = { "h264.mp4", "h264_10.mp4", "mjpeg.avi", "hevc_open.mp4" };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        AUTO(store_reader) struct store_reader *reader = NULL;
+        AUTO(media_source) struct media_source *source = NULL;
+        AUTO(media_decoder) struct media_decoder *decoder = NULL;
+        AUTO(media_frame) struct media_frame *frame = NULL;
+        struct media_decoder_opts opts = { .bit_depth = 8, .threads = 2 };
+        struct media_source_opts from = { .what = names[i] };
+        char path[FILM_PATH_SIZE];
+        struct err err = { .code = ERR_NONE };
+        int rc;
+
+        film_path(path, names[i]);
+        CHECK_OK(store_reader_open_uri(&reader, STORE_SOURCE, path, path, &err), err);
+        CHECK_OK(media_source_open(&source, reader, &from, &err), err);
+        opts.stream = media_source_video(source);
+        CHECK_OK(media_decoder_open(&decoder, source, &opts, &err), err);
+        av_max_alloc(PICTURE_BYTES);
+        rc = media_decoder_next(decoder, &frame, &err);
+        av_max_alloc(INT_MAX);
+        CHECK_INT(names[i], rc, -1);
+        CHECK_INT(names[i], err.code, ERR_NOMEM);
+        CHECK_INT(names[i], media_decoder_damaged(decoder), 0);
+    }
+}
+
 int main(void)
 {
-    struct CMUnitTest tests[COUNT(rows) + 1] = { cmocka_unit_test(frames_are_counted) };
+    struct CMUnitTest tests[COUNT(rows) + 2] = {
+        cmocka_unit_test(frames_are_counted),
+        cmocka_unit_test(memory_that_ends_is_no_damage),
+    };
 
     media_quiet();
     for (size_t i = 0; i < COUNT(rows); i++)
-        tests[i + 1] = (struct CMUnitTest){ .name = rows[i].name,
+        tests[i + 2] = (struct CMUnitTest){ .name = rows[i].name,
                                             .test_func = check_pixels,
                                             .initial_state = (void *)&rows[i] };
     return _cmocka_run_group_tests("pixels", tests, COUNT(tests), NULL, NULL);
