@@ -4,9 +4,12 @@
 #include "worker/stereo/ops.h"
 
 #include <math.h>
+#include <stdbool.h>
+#include <stdlib.h>
 
 #define STEEP     12.
 #define DEPTH_MAX 65535.
+#define BLOCK     32 /* columns looked at together; most rows have few edges */
 
 static double softplus(double x, double knee)
 {
@@ -65,16 +68,39 @@ struct plane16 shape_dilate(uint16_t *out, uint16_t *scratch, const struct plane
     return (struct plane16){ out, w, h, (ptrdiff_t)w * 2 };
 }
 
+static bool has_edge(const int32_t *shift)
+{
+    uint32_t found = 0;
+
+    for (int i = 0; i < BLOCK; i++)
+        found |= abs(shift[i + 1] - shift[i]) > SURFACE_STEP_Q8;
+    return found;
+}
+
+/* The pairs from x to end; own is what shift[x] was. Returns what shift[end] was. */
+static int32_t edge_pairs(int32_t *shift, int x, int end, int32_t own)
+{
+    for (; x < end; x++) {
+        int32_t next = shift[x + 1];
+
+        if (next - own > SURFACE_STEP_Q8 && next > shift[x])
+            shift[x] = next;
+        else if (own - next > SURFACE_STEP_Q8)
+            shift[x + 1] = own;
+        own = next;
+    }
+    return own;
+}
+
 void shape_edges(int32_t *shift, int n)
 {
-    int32_t before = shift[0];
+    int32_t own = shift[0]; /* what shift[x] was */
+    int x = 0;
 
-    for (int x = 0; x < n; x++) {
-        int32_t own = shift[x], after = x + 1 < n ? shift[x + 1] : own;
-        int32_t near = before > after ? before : after;
-
-        if (near - own > SURFACE_STEP_Q8)
-            shift[x] = near;
-        before = own;
-    }
+    for (; x + BLOCK < n; x += BLOCK)
+        if (own != shift[x] || has_edge(shift + x))
+            own = edge_pairs(shift, x, x + BLOCK, own);
+        else
+            own = shift[x + BLOCK];
+    (void)edge_pairs(shift, x, n - 1, own);
 }

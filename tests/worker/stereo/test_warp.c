@@ -5,6 +5,7 @@
 #include "common/mem.h"
 #include "tests/common/check.h"
 #include "tests/worker/stereo/scene.h"
+#include "worker/stereo/ops.h"
 #include "worker/stereo/shape.h"
 #include "worker/stereo/warp.h"
 
@@ -722,6 +723,32 @@ static void edges_go_with_the_nearer_side(void **state)
     CHECK_INT("a single sample", row[0], 0);
 }
 
+/* Wherever in a long row an edge lies, and whatever lies beside it. */
+static void edges_are_found_anywhere(void **state)
+{
+    uint32_t seed = 1;
+
+    (void)state;
+    for (int round = 0; round < 2000; round++) {
+        int n = 1 + round % 150;
+        int32_t was[150], row[150];
+
+        for (int i = 0; i < n; i++) {
+            seed = seed * 1664525 + 1013904223;
+            was[i] =
+                (int)(seed >> 27) < round % 8 || i == 0 ? (int32_t)(seed >> 16 & 1023) : was[i - 1];
+            row[i] = was[i];
+        }
+        shape_edges(row, n);
+        for (int i = 0; i < n; i++) {
+            int32_t a = i ? was[i - 1] : was[i], b = i < n - 1 ? was[i + 1] : was[i];
+            int32_t near = a > b ? a : b;
+
+            CHECK_INT("shift", row[i], near - was[i] > SURFACE_STEP_Q8 ? near : was[i]);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -740,6 +767,7 @@ int main(void)
         cmocka_unit_test(flat_depth_is_a_pure_shift),
         cmocka_unit_test(chroma_follows_the_mean_of_a_surface),
         cmocka_unit_test(edges_go_with_the_nearer_side),
+        cmocka_unit_test(edges_are_found_anywhere),
         cmocka_unit_test(a_pole_is_seen_once),
         cmocka_unit_test(edges_behind_go_on_and_grain_does_not),
         cmocka_unit_test(chroma_at_an_edge_is_of_one_side),
