@@ -277,7 +277,7 @@ class ChildTest(Case):
                 done = run("convert", source, out, STEREO_FP=point)
                 self.assertEqual(done.returncode, INPUT, done.stderr)
                 self.assertIn(word, done.stderr)
-                self.assertRegex(done.stderr, "(spec.source.uri|%s): its? " % re.escape(str(source)))  # which film
+                self.assertRegex(done.stderr, "(IN|spec.source.uri|%s): its? " % re.escape(str(source)))  # which film
                 self.assertFalse(out.exists())
                 again = [log.name for log in self.folder.glob("out.mp4.stereojob/logs/*") if "-a0" not in log.name]
                 self.assertEqual(again, [], "it was tried again")
