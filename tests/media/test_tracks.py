@@ -530,7 +530,7 @@ class CutTest(Tracks):
     def test_nothing_left(self):
         done = base.convert(self.film.path, self.folder / "o.mp4", "--from", "99")
         self.assertEqual(done.returncode, 64, done.stdout + done.stderr)
-        self.assertIn("fromSeconds: 99 s is behind the film's last picture, at 3.960 s", done.stderr)
+        self.assertIn("--from: 99 s is behind the film's last picture, at 3.960 s", done.stderr)
         self.assertFalse((self.folder / "o.mp4").exists())
 
 
