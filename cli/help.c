@@ -12,6 +12,8 @@ const struct verb verbs[] = {
       verb_convert },
     { "run", "-f job.yaml [options]", "run a StereoJob manifest on this machine", verb_run },
     { "plan", "IN [OUT] | -f FILE", "say what a job would cost before it is begun", verb_plan },
+    { "preview", "IN -o DIR [options]", "pictures of a few frames, to choose the depth by",
+      verb_preview },
     { "probe", "IN [--json]", "show what we see in a film and what we would do", verb_probe },
 };
 const unsigned verbs_count = sizeof(verbs) / sizeof(verbs[0]);
@@ -128,6 +130,25 @@ static void help_plan(void)
         "  kubectl stereo plan -f job.yaml --speed 60\n");
 }
 
+static void help_preview(void)
+{
+    (void)printf(
+        "  -o DIR                            The folder for the pictures\n"
+        "  --frames N                        So many, spread over the film [4]\n"
+        "  --at TIME,...                     These frames instead: seconds or H:MM:SS\n"
+        "  --divergence LIST                 A row for each [1,2,3]\n"
+        "  --convergence LIST                A column for each [0.3,0.5,0.7]\n"
+        "  --width N                         Of one view, in samples [640]\n"
+        "  --overwrite                       Replace pictures that are there\n"
+        "  --json                            One JSON object on stdout\n"
+        "  and of convert: --depth, --synthetic-view, --ipd-offset, --foreground-scale,\n"
+        "  --edge-dilation, --preserve-screen-border\n"
+        "\nOf every frame NN: NN-anaglyph.png and NN-sbs.png, with the values and how far\n"
+        "the depth reaches before and behind the screen under each picture; and depth.png.\n\n"
+        "  stereo preview film.mp4 -o look --divergence 1.5,2,2.5\n"
+        "  stereo preview film.mp4 -o look --at 12:30,1:04:00 --convergence 0.4,0.5\n");
+}
+
 void help_verb(const char *name)
 {
     for (unsigned i = 0; i < verbs_count; i++) {
@@ -139,6 +160,8 @@ void help_verb(const char *name)
             help_convert();
         else if (verbs[i].run == verb_plan)
             help_plan();
+        else if (verbs[i].run == verb_preview)
+            help_preview();
         else if (verbs[i].run == verb_run)
             options_local_print();
         return;

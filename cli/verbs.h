@@ -9,6 +9,7 @@
 int verb_convert(int argc, char **argv);
 int verb_run(int argc, char **argv);
 int verb_plan(int argc, char **argv);
+int verb_preview(int argc, char **argv);
 int verb_probe(int argc, char **argv);
 
 struct verb {

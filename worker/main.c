@@ -9,6 +9,7 @@
 #include "worker/media/remote.h"
 #include "worker/media/source.h"
 #include "worker/plan/probe.h"
+#include "worker/preview/preview.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -20,6 +21,7 @@
     "stereo-worker plan|convert|assemble|clean     one attempt; its orders are in STEREO_*\n"      \
     "stereo-worker probe FILM [--json]             what is in a film, and what we would do\n"      \
     "stereo-worker estimate [--no-sample]          what the job of STEREO_SPEC would come to\n"    \
+    "stereo-worker preview ORDERS                  sheets of the film of STEREO_SPEC\n"            \
     "stereo-worker --version | --help\n"
 
 static volatile sig_atomic_t should_stop;
@@ -202,6 +204,33 @@ static int run_estimate(int argc, char **argv)
     return code;
 }
 
+/* ORDERS: the JSON of preview.h. */
+static int run_preview(int argc, char **argv)
+{
+    struct env_problems *problems = xcalloc(1, sizeof(*problems));
+    struct job job = { .should_stop = &should_stop };
+    struct preview_opts opts;
+    struct err err;
+    int code = 0;
+
+    log_setup("stereo-worker", LOG_WARN, false);
+    if (argc != 3) {
+        (void)fprintf(stderr, "config error: preview takes its orders and nothing else\n");
+        code = class_exit_code(CLASS_CONFIG);
+    } else if (env_read_spec(&job, problems) < 0) {
+        for (int i = 0; i < problems->count; i++)
+            (void)fprintf(stderr, "config error: %s\n", problems->text[i]);
+        code = class_exit_code(CLASS_CONFIG);
+    } else if (preview_opts_read(&opts, argv[2], &err) < 0 ||
+               preview_run(job.spec, &opts, &should_stop, &err) < 0) {
+        (void)fprintf(stderr, "stereo: error: %s\n", err.msg);
+        code = class_exit_code(class_of_err(err.code));
+    }
+    free(problems);
+    job_clear(&job);
+    return code;
+}
+
 static int run_job(enum stage stage)
 {
     struct job job = { .should_stop = &should_stop };
@@ -245,6 +274,8 @@ int main(int argc, char **argv)
         return run_probe(argc, argv);
     if (strcmp(verb, "estimate") == 0)
         return run_estimate(argc, argv);
+    if (strcmp(verb, "preview") == 0)
+        return run_preview(argc, argv);
     if (stage_of_name(&stage, verb) < 0 || argc > 2) {
         (void)fprintf(stderr, "config error: '%s' is no verb\n" USAGE, verb);
         return class_exit_code(CLASS_CONFIG);

@@ -31,6 +31,11 @@ static void say_colour(char *out, size_t size, const struct plan *plan, const st
     add(out, size, text);
 }
 
+bool plan_stereo_is_comfortable(double front, double behind)
+{
+    return front <= NEAR_MOST + SLACK && behind <= FAR_MOST + SLACK;
+}
+
 /* Depth 1 lies in front of the screen by what is left of the divergence above the convergence. */
 static void say_comfort(char *out, size_t size, const struct job_spec *spec)
 {
@@ -39,7 +44,7 @@ static void say_comfort(char *out, size_t size, const struct job_spec *spec)
     char text[300];
 
     if (spec->layout == LAYOUT_DEPTH || spec->layout == LAYOUT_RGBD ||
-        (front <= NEAR_MOST + SLACK && back <= FAR_MOST + SLACK))
+        plan_stereo_is_comfortable(front, back))
         return;
     (void)snprintf(text, sizeof(text),
                    "The depth may tire the eyes: it reaches %.1f %% of the width before the "
