@@ -101,6 +101,24 @@ class PreviewTest(unittest.TestCase):
             strip = sbs.part(GAP, GAP + H + row * (H + STRIP + GAP), 2 * W, STRIP)
             self.assertGreater(max(strip.data), 200, "the values are in the picture")
 
+    def eyes(self, name, *args):
+        self.preview(name, "--at", AT / 25, "--convergence", "0.5", *args)
+        return cell(Picture.of(self.folder / name / "01-sbs.png"), 0, 0, 2)
+
+    def test_the_warps_options_reach_the_pictures(self):
+        film = Picture.of(self.film, "-vf", rf"select=eq(n\,{AT})")
+        moved = self.eyes("moved", "--divergence", 0, "--ipd-offset", 10)  # 16 samples, half of them each eye
+        self.assertLess(moved.part(20, 0, W - 40, H).off(film.part(12, 0, W - 40, H)), 1.5, "nearer: left eye, right")
+        self.assertLess(moved.part(W + 20, 0, W - 40, H).off(film.part(28, 0, W - 40, H)), 1.5)
+        plain = self.eyes("plain", "--divergence", 6)
+        for option in (["--foreground-scale", "3"], ["--edge-dilation", "8"], ["--preserve-screen-border"]):
+            shown = self.eyes(option[0].strip("-"), "--divergence", 6, *option)
+            self.assertLess(shown.off(self.converted("full-sbs", "--divergence", "6", *option)), 2.5, option)
+            self.assertGreater(shown.off(plain), 0.1, option)
+        # The border stays where it was; where the eyes meet in the sheet their colours mix.
+        self.assertLess(shown.part(0, 0, 1, H).off(film.part(0, 0, 1, H)), 3)
+        self.assertLess(shown.part(2 * W - 1, 0, 1, H).off(film.part(W - 1, 0, 1, H)), 3)
+
     def test_the_values_that_tire_are_named(self):
         told = self.preview("cells", "--frames", 2, "--divergence", "1,8", "--convergence", "0.5")
         self.assertEqual(len(told["frames"]), 2)
