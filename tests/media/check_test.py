@@ -179,6 +179,22 @@ class CheckTest(unittest.TestCase):
         wrong = check.check(film.path, path, "full-sbs", 30)
         self.assertTrue(any(line.startswith("color_transfer") for line in wrong), wrong)
 
+    def remade(self, *args, late="0"):
+        """What is wrong with the sound, made FLAC of PCM in that way."""
+        film = films.film("mov-pcm", frames=60)
+        path = f"{self.folder.name}/remade.mp4"
+        ffmpeg("-i", str(film.path), "-itsoffset", late, "-i", str(film.path), "-map", "0:v", "-map", "1:a",
+               "-filter:v", SBS, *PACKED, "-c:a", "flac", *args, "-strict", "-2", "-movflags", "+faststart", path)
+        return [line for line in check.check(film.path, path, "full-sbs", 60) if line.startswith("audio")]
+
+    def test_a_sound_made_anew(self):
+        self.assertEqual(self.remade(), [])
+        for args, late, want in (((), "0.05", "begins 50"), (("-filter:a", "volume=0.9"), "0", "other samples"),
+                                 (("-filter:a", "atrim=end=1.5"), "0", "ends -"),
+                                 (("-c:a", "aac"), "0", "aac, want flac")):
+            wrong = self.remade(*args, late=late)
+            self.assertTrue(any(want in line for line in wrong), f"want '{want}' in {wrong}")
+
 
 if __name__ == "__main__":
     unittest.main()

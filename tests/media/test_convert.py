@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The real `stereo convert` over films of every kind, cut everywhere, and killed at every step.
 
-    test_convert.py [--short] [-k PATTERN]      STEREO, STEREO_WORKER, STEREO_MEDIA_TOOLS name the
+    test_convert.py [--short | --rest] [-k PATTERN]      STEREO, STEREO_WORKER, STEREO_MEDIA_TOOLS name the
                                                 programs, else they are taken from build/
-Every output goes through check.py. --short: a few films, no kills.
+Every output goes through check.py. --short: a few films, no kills; --rest: what --short leaves out.
 """
 import itertools
 import json
@@ -25,6 +25,9 @@ import films  # noqa: E402
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 SHORT = "--short" in sys.argv
+REST = "--rest" in sys.argv
+long = unittest.skipIf(SHORT, "long")
+short = unittest.skipIf(REST, "done with --short")
 EVERY_CUT = bool(os.environ.get("STEREO_EVERY_CUT"))  # each film in 1, 2 and 7 segments
 SECONDS = 600
 
@@ -111,9 +114,9 @@ class Case(unittest.TestCase):
     def tearDown(self):
         self.holder.cleanup()
 
-    def good(self, film, out, layout="full-sbs", dropped=0):
+    def good(self, film, out, layout="full-sbs"):
         wrong = check.check(film.path, out, layout, film.numbers, seeks=10 if EVERY_CUT else 5,
-                            dropped=dropped, retimed=film.retimed)
+                            retimed=film.retimed)
         self.assertEqual(wrong, [], f"{film.name} -> {out}")
 
     def succeeded(self, done, out):
@@ -121,19 +124,20 @@ class Case(unittest.TestCase):
         last = done.stdout.strip().splitlines()[-1]
         self.assertTrue(last.startswith(str(out)), f"the last line names the output: {last}")
 
-    def run_one(self, name, ext, segments, layout, *args, dropped=0):
-        film = films.film(name)
+    def run_one(self, name, ext, segments, layout, *args, **changes):
+        film = films.film(name, **changes)
         out = self.folder / f"{name}-{segments}-{'-'.join((layout, *args))}{ext}"
         with self.subTest(film=name, ext=ext, segments=segments, layout=layout):
             done = convert(film.path, out, "--layout", layout, *args, segments=segments)
             self.succeeded(done, out)
-            self.good(film, out, layout, dropped)
+            self.good(film, out, layout)
             self.assertFalse((self.folder / f"{out.name}.stereojob").exists(), "work folder stays")
 
 
 class FilmsTest(Case):
     """Every film, in one segment or several, in both containers."""
 
+    @short
     def test_short_films(self):
         for name, segments, ext in (("h264-b", 7, ".mp4"), ("vfr", 3, ".mkv"),
                                     ("open-gop", 7, ".mp4"), ("tracks-mkv", 2, ".mp4"),
@@ -143,45 +147,43 @@ class FilmsTest(Case):
         for name, layout in (("h264-b", "anaglyph-dubois"), ("hevc10", "rgbd")):
             self.run_one(name, ".mp4", 2, layout)
 
-    @unittest.skipIf(SHORT, "long")
+    @long
     def test_all_layouts(self):
         for name, layout in itertools.product(("h264-b", "anamorphic", "hevc10"), check.LAYOUTS):
-            self.run_one(name, ".mkv" if name == "anamorphic" else ".mp4", 2, layout)
+            self.run_one(name, ".mkv" if name == "anamorphic" else ".mp4", 2, layout, frames=60)
 
-    @unittest.skipIf(SHORT, "long")
+    @long
     def test_mov(self):
         self.run_one("mov-pcm", ".mov", 2, "full-sbs")
         self.run_one("tracks-mp4", ".mov", 2, "half-sbs")
 
-    @unittest.skipIf(SHORT, "long")
+    @long
     def test_pieces(self):
         for name in ("h264-b", "open-gop", "mpeg2-ts", "vfr", "one-key"):
             self.run_one(name, ".mp4", 3, "full-sbs", "--segment-mode", "copy")
 
-    @unittest.skipIf(SHORT, "long")
+    @long
     def test_views(self):
         for view in ("left", "right"):
             self.run_one("h264-b", ".mp4", 2, "full-sbs", "--synthetic-view", view)
 
-    @unittest.skipIf(SHORT, "long")
+    @long
     def test_x265(self):
         self.run_one("hdr10", ".mp4", 2, "full-sbs", "--codec", "libx265", "--preset",
                      "ultrafast")
 
 
-@unittest.skipIf(SHORT, "long")
+@long
 class EveryKindTest(Case):
     """Every kind of film there is; in two halves, for two cores."""
 
     def every(self, half):
-        unknown = {"mov-pcm", "mjpeg-avi", "prores", "vp8", "wmv"}  # MP4 has no name for the sound
         cuts = itertools.product(films.RECIPES, (1, 2, 7)) if EVERY_CUT else \
             zip(films.RECIPES, itertools.cycle((3, 1, 1, 3)))
         for i, (name, segments) in enumerate(cuts):
             ext = ".mkv" if i % 2 else ".mp4"
-            lost = name in unknown and ext == ".mp4"
             if i // 2 % 2 == half:
-                self.run_one(name, ext, segments, "full-sbs", dropped=int(lost))
+                self.run_one(name, ext, segments, "full-sbs")
 
     def test_all_films_a(self):
         self.every(0)
@@ -204,16 +206,17 @@ class CutsTest(Case):
         self.assertEqual(len(results[0]), film.frames)
         self.assertEqual(results[0], results[1], f"{name}: {counts} segments differ")
 
+    @short
     def test_one_and_seven_segments_are_equal(self):
         self.same("h264-b")
 
-    @unittest.skipIf(SHORT, "long")
+    @long
     def test_open_gops_are_equal(self):
         for name in ("open-gop", "hevc-open", "one-key", "vfr"):
             with self.subTest(film=name):
                 self.same(name)
 
-    @unittest.skipIf(SHORT, "long")
+    @long
     def test_fields_are_equal(self):
         """With depth from a film no frame is decoded for the depth's sake: a field's neighbours are
         there because plan asked for them."""
@@ -221,7 +224,7 @@ class CutsTest(Case):
             with self.subTest(film=name):
                 self.same(name, "--depth", f"video:{films.film(name).path}", counts=(1, 5))
 
-    @unittest.skipIf(SHORT, "long")
+    @long
     def test_depth_comes_back(self):
         """What --layout depth gives, --depth video: takes: the same views, but for the coding between."""
         film = films.film("h264-b")
@@ -239,15 +242,14 @@ class CutsTest(Case):
         self.assertGreater(psnr(views, again), 40)
         self.assertLess(psnr(views, flat), psnr(views, again) - 10)
 
-    @unittest.skipIf(SHORT, "long")
+    @long
     def test_depth_and_pieces_are_equal(self):
         self.same("h264-b", "--layout", "depth")
         self.same("open-gop", "--segment-mode", "copy")
 
 
-@unittest.skipIf(SHORT, "long")
-class KillsTest(Case):
-    """Killed at any moment and started again: the same film."""
+class Killed(Case):
+    """Ends of all kinds, and what stands after them."""
 
     @classmethod
     def setUpClass(cls):
@@ -285,6 +287,11 @@ class KillsTest(Case):
             return 0
         return sum(name.endswith(".json") for name in names)
 
+
+@long
+class KillsTest(Killed):
+    """Killed at any moment and started again: the same film."""
+
     def kill_at(self, running, out, segments, more):
         """SIGKILL when so many segments are done, and a little later; False: it was finished."""
         while running.poll() is None and self.committed(out) < segments:
@@ -321,6 +328,11 @@ class KillsTest(Case):
         if killed:
             self.finish(out)
         self.assertEqual(pictures(out), self.want)
+
+
+@long
+class DeathsTest(Killed):
+    """One of its parts dies, or its user stops it."""
 
     def test_what_is_done_is_not_done_again(self):
         out = self.folder / "kept.mp4"
@@ -483,6 +495,5 @@ class AnswersTest(Case):
 
 
 if __name__ == "__main__":
-    if SHORT:
-        sys.argv.remove("--short")
+    sys.argv = [arg for arg in sys.argv if arg not in ("--short", "--rest")]
     unittest.main()

@@ -3,7 +3,7 @@
 """`stereo convert` over what is no film, is half of one, lies, or means harm: a clear line and the
 class's exit code, or the film with what is damaged counted; nothing half-written, never a hang.
 
-    test_hostile.py [--short] [-k PATTERN]      programs as in test_convert.py
+    test_hostile.py [--short | --rest] [-k PATTERN]      programs as in test_convert.py
 """
 import json
 import os
@@ -19,7 +19,6 @@ import check  # noqa: E402
 import hostile  # noqa: E402
 import test_convert as base  # noqa: E402
 
-SHORT = "--short" in sys.argv
 SECONDS = 150  # no answer takes longer, on a busy machine
 CONFIG, INPUT, INTERNAL = 64, 65, 70
 
@@ -74,25 +73,30 @@ class Case(base.Case):
 class NoFilmTest(Case):
     """What is no film at all."""
 
+    @base.short
     def test_missing(self):
         self.refused(self.folder / "nothere.mp4", INPUT, "nothere.mp4", "No such file")
 
+    @base.short
     def test_a_folder(self):
         (self.folder / "films").mkdir()
         self.refused(self.folder / "films", INPUT, "films", "is a folder")
 
+    @base.short
     def test_empty(self):
         self.refused(hostile.text(self.folder / "empty.mp4", ""), INPUT, "empty.mp4", "empty")
 
+    @base.short
     def test_text(self):
         path = hostile.text(self.folder / "notes.mkv", "this is no film\n" * 1000)
         self.refused(path, INPUT, "notes.mkv", "not a film")
 
-    @unittest.skipIf(SHORT, "long")
+    @base.long
     def test_noise(self):
         for name in ("noise.mp4", "noise.ts", "noise"):
             self.refused(hostile.noise(self.folder / name), INPUT, name, "not a film")
 
+    @base.short
     def test_sound_only(self):
         path = hostile.ffmpeg(self.folder / "song.m4a", "-c:a", "aac", inputs=hostile.SOUND)
         self.refused(path, INPUT, "song.m4a", "no video stream")
@@ -101,14 +105,16 @@ class NoFilmTest(Case):
 class HalfTest(Case):
     """Cut off and damaged films."""
 
+    @base.short
     def test_an_mp4_without_its_index(self):
         path = hostile.cut(hostile.plain(self.folder / "half.mp4"), 0.6)
         self.refused(path, INPUT, "half.mp4", "moov", "cut off")
 
+    @base.short
     def test_one_frame(self):
         self.made(hostile.plain(self.folder / "one.mp4", "-frames:v", "1"), 1)
 
-    @unittest.skipIf(SHORT, "long")
+    @base.long
     def test_cut_in_the_middle(self):
         for ext, codec in ((".mkv", None), (".avi", ["-c:v", "mpeg4"]), (".ts", None)):
             with self.subTest(ext=ext):
@@ -124,7 +130,7 @@ class HalfTest(Case):
                     self.assertIn("cut off?", notes)
                 self.out.unlink()
 
-    @unittest.skipIf(SHORT, "long")
+    @base.long
     def test_an_mp4_whose_pictures_are_cut_off(self):
         path = hostile.plain(self.folder / "fast.mp4", "-movflags", "+faststart")
         count = len(check.Media(path).frame_times())
@@ -152,10 +158,11 @@ class DamagedTest(Case):
         for was, now in zip(times, found):
             self.assertAlmostEqual(float(now - found[0]), float(was - times[0]), delta=0.0011)
 
+    @base.short
     def test_mp4_in_three_segments(self):
         self.exact(".mp4", 60, segments=3)
 
-    @unittest.skipIf(SHORT, "long")
+    @base.long
     def test_codecs(self):
         hevc = ["-c:v", "libx265", "-preset", "ultrafast", "-x265-params",
                 "keyint=12:bframes=2:log-level=error"]
@@ -165,7 +172,7 @@ class DamagedTest(Case):
                 self.exact(ext, bits, codec=codec)
                 self.out.unlink()
 
-    @unittest.skipIf(SHORT, "long")
+    @base.long
     def test_containers_that_lose_packets(self):
         for ext, bits in ((".ts", 60), (".mkv", 25)):
             with self.subTest(ext=ext):
@@ -175,6 +182,7 @@ class DamagedTest(Case):
                 self.assertEqual(found, sorted(set(found)))
                 self.out.unlink()
 
+    @base.short
     def test_nothing_decodes(self):
         path = hostile.plain(self.folder / "black.mp4")
         data = bytearray(path.read_bytes())
@@ -191,19 +199,19 @@ class DamagedTest(Case):
 class LiesTest(Case):
     """Headers that claim what cannot be."""
 
-    @unittest.skipIf(SHORT, "long")
+    @base.long
     def test_huge_pictures_that_are_small(self):
         self.made(hostile.mkv_says(self.folder / "big.mkv", hostile.TRACKS, b"\xb0", b"\xff\xff"), 50)
         self.out.unlink()
         self.made(hostile.mp4_says(self.folder / "big.mp4", b"stsd", 40, ">HH", 65535, 65535), 50)
 
-    @unittest.skipIf(SHORT, "long")
+    @base.long
     def test_a_film_of_a_million_hours(self):
         says = struct.pack(">d", 3.6e12)
         _, notes = self.made(hostile.mkv_says(self.folder / "long.mkv", hostile.INFO, b"\x44\x89", says), 50)
         self.assertIn("3600000000.0 s", " ".join(notes))
 
-    @unittest.skipIf(SHORT, "long")
+    @base.long
     def test_a_million_frames_a_second(self):
         plain = hostile.plain(self.folder / "fast.mp4", "-bf", "0", "-use_editlist", "0")
         data = plain.read_bytes()
@@ -214,7 +222,7 @@ class LiesTest(Case):
         plain.write_bytes(hostile.rebuilt(data, change))
         self.made(plain, 50)
 
-    @unittest.skipIf(SHORT, "long")
+    @base.long
     def test_counts_of_two_billion(self):
         for name, at in ((b"stts", 8), (b"stsz", 8), (b"stsc", 4), (b"stco", 4), (b"ctts", 4)):
             with self.subTest(box=name):
@@ -226,12 +234,12 @@ class LiesTest(Case):
                 if self.out.exists():
                     self.out.unlink()
 
-    @unittest.skipIf(SHORT, "long")
+    @base.long
     def test_ten_thousand_streams(self):
         path = hostile.mp4_tracks(self.folder / "many.mp4", 10000)
         self.refused(path, INPUT, "many.mp4", "256 streams")
 
-    @unittest.skipIf(SHORT, "long")
+    @base.long
     def test_a_bomb(self):
         """30 kB that are 120 million pixels a picture, 50 times."""
         huge = ["-f", "lavfi", "-i", "color=s=11000x11000:r=25:d=0.04"]
@@ -271,14 +279,14 @@ class ElsewhereTest(Case):
                            "m=video 5004 RTP/AVP 96\na=rtpmap:96 H264/90000\n")
 
     def test_playlists(self):
-        for where in (self.canary, self.url)[:1 if SHORT else 2]:
+        for where in (self.canary, self.url)[:1 if base.SHORT else 2]:
             for name, words in self.playlists(where):
-                for ext in ("", ".mp4")[:1 if SHORT else 2]:
+                for ext in ("", ".mp4")[:1 if base.SHORT else 2]:
                     with self.subTest(name=name + ext, where=where):
                         path = hostile.text(self.folder / (name + ext), words)
                         self.refused(path, INPUT, name, "not a film")
 
-    @unittest.skipIf(SHORT, "long")
+    @base.long
     def test_a_mov_of_another_file(self):
         path = hostile.mov_alias(self.folder / "alias.mov", str(self.canary))
         self.refused(path, INPUT, "alias.mov", "another file")
@@ -291,6 +299,7 @@ class PlacesTest(Case):
         super().setUp()
         self.film = hostile.plain(self.folder / "film.mp4", seconds=0.4)
 
+    @base.short
     def test_the_output_is_the_input(self):
         hard, soft = self.folder / "hard.mp4", self.folder / "soft.mp4"
         os.link(self.film, hard)
@@ -302,12 +311,14 @@ class PlacesTest(Case):
                 with self.subTest(out=str(out), args=args):
                     self.refused(self.film, CONFIG, "is the source", args=args, out=out)
 
+    @base.short
     def test_the_output_exists(self):
         out = self.folder / "mine.mp4"
         out.write_text("mine", encoding="ascii")
         self.refused(self.film, CONFIG, "mine.mp4", "--overwrite", out=out)
         self.assertEqual(out.read_text(encoding="ascii"), "mine")
 
+    @base.short
     def test_places_that_are_none(self):
         (self.folder / "pipe.mp4").unlink(missing_ok=True)
         os.mkfifo(self.folder / "pipe.mp4")
@@ -318,6 +329,7 @@ class PlacesTest(Case):
                 self.refused(self.film, CONFIG, words, out=out)
         self.refused(self.folder / "pipe.mp4", INPUT, "no regular file")
 
+    @base.short
     def test_the_work_folder_is_elsewhere_than_it_may(self):
         out = self.folder / "o.mp4"
         for work, word in ((out, "--work-dir"), (out / "work", "--work-dir"),
@@ -325,6 +337,7 @@ class PlacesTest(Case):
             with self.subTest(work=str(work)):
                 self.refused(self.film, CONFIG, word, args=("--work-dir", str(work)), out=out)
 
+    @base.short
     def test_a_work_folder_of_somebody_else(self):
         mine = self.folder / "mine"
         mine.mkdir()
@@ -337,6 +350,7 @@ class PlacesTest(Case):
         self.made(self.film, 10, args=("--work-dir", str(mine)))
         self.assertEqual([path.name for path in mine.iterdir()], ["letter.txt"])
 
+    @base.short
     def test_options_that_cannot_be(self):
         for args, words in ((("--from", "10", "--to", "5"), "--to: must be after"), (("--crf", "99"), "--crf"),
                             (("--max-fps", "0"), "--max-fps"), (("--max-fps", "nan"), "--max-fps"),
@@ -351,6 +365,5 @@ class PlacesTest(Case):
 
 
 if __name__ == "__main__":
-    if SHORT:
-        sys.argv.remove("--short")
+    sys.argv = [arg for arg in sys.argv if arg not in ("--short", "--rest")]
     unittest.main(verbosity=2)

@@ -3,7 +3,7 @@
 """Sound, subtitles, chapters, attachments, languages, marks: what becomes of each in each container,
 and of a part of a film (--from, --to, --max-fps).
 
-    test_tracks.py [--short] [-k PATTERN]       STEREO, STEREO_WORKER as in test_convert.py
+    test_tracks.py [--short | --rest] [-k PATTERN]      STEREO, STEREO_WORKER as in test_convert.py
 
 FATES says what becomes of a stream; SOURCES are films that hold many of them; every source goes into
 every container.
@@ -24,7 +24,6 @@ import film_patch  # noqa: E402
 import films  # noqa: E402
 import test_convert as base  # noqa: E402
 
-SHORT = base.SHORT
 CONTAINERS = (".mp4", ".mov", ".mkv")
 MS = Fraction(1, 1000)
 
@@ -362,11 +361,12 @@ class TracksTest(Tracks):
                 not any(s["codec_type"] == "audio" for s, _ in kept)
             self.assertEqual("note: The output has no sound." in text, silent, text)
 
+    @base.short
     def test_short(self):
         self.row("rich.mkv", ".mp4")
         self.row("rich.mp4", ".mkv")
 
-    @unittest.skipIf(SHORT, "long")
+    @base.long
     def test_all(self):
         for name, containers in (("rich.mkv", (".mov", ".mkv")), ("rich.mp4", (".mp4", ".mov")),
                                  ("rich.mov", CONTAINERS), ("rich.webm", (".mp4", ".mkv")),
@@ -375,6 +375,7 @@ class TracksTest(Tracks):
             for ext in containers:
                 self.row(name, ext)
 
+    @base.short
     def test_no_sound_is_said(self):
         _, text = self.convert("many.mov", ".mp4")
         self.assertIn("note: The output has no sound.\nnote: Not taken over: stream 1 (pcm_s16le): "
@@ -417,11 +418,12 @@ class SyncTest(Tracks):
                 first = min(film.start.values())
                 self.assertLessEqual(film.start[film.video["index"]] - first, 0.045)
 
+    @base.short
     def test_short(self):
         self.row("late.mkv", ".mp4")
         self.row("edited.mp4", ".mkv")
 
-    @unittest.skipIf(SHORT, "long")
+    @base.long
     def test_all(self):
         for name, ext in (("late.mp4", ".mp4"), ("late.mp4", ".mkv"), ("early.mp4", ".mp4"),
                           ("early.mp4", ".mkv"), ("video-late.mkv", ".mkv"), ("late.mkv", ".mkv"),
@@ -448,10 +450,11 @@ class MarksTest(Tracks):
             self.assertEqual(check.decoder_words(media), (0, []))
             self.assertEqual(len(heard(out)), 1)
 
+    @base.short
     def test_short(self):
         self.row(".mov", "half-tb")
 
-    @unittest.skipIf(SHORT, "long")
+    @base.long
     def test_all(self):
         for ext, layout in ((".mov", "full-sbs"), (".mov", "left"), (".mp4", "full-tb"),
                             (".mkv", "half-sbs")):
@@ -491,10 +494,11 @@ class CutTest(Tracks):
         one.unlink()
         seven.unlink()
 
+    @base.short
     def test_short(self):
         self.same(".mp4", list(range(26, 63)), Fraction(26, 25), "--from", "1.01", "--to", "0:02.5")
 
-    @unittest.skipIf(SHORT, "long")
+    @base.long
     def test_rates(self):
         paced = [-(-5 * k // 2) for k in range(40)]
         self.same(".mp4", paced, 0, "--max-fps", "10")
@@ -502,6 +506,7 @@ class CutTest(Tracks):
                  [25 + n for n in paced if n < 75], 1)
         self.has(self.part(".mp4", 60, "--to", "0.4", "--max-fps", "99"), list(range(10)), 0)
 
+    @base.short
     def test_sound(self):
         for ext in (".mp4", ".mkv"):
             out, _ = self.convert("whole.mp4", ext, "--from", "0.55", "--to", "1.5")
@@ -510,7 +515,7 @@ class CutTest(Tracks):
                          check.probe(str(out), "-show_format")["format"]["duration"])
             self.assertLessEqual(abs(last - 0.96), 0.045, "sound ends with the picture")
 
-    @unittest.skipIf(SHORT, "long")
+    @base.long
     def test_texts_and_chapters(self):
         for ext in (".mp4", ".mkv"):
             out, _ = self.convert("rich.mkv", ext, "--from", "0.5", "--to", "1.5")
@@ -527,6 +532,7 @@ class CutTest(Tracks):
             for at, want in zip(ends, (0, 357, 357, 1000)):
                 self.assertLessEqual(abs(at - want), 5)
 
+    @base.short
     def test_nothing_left(self):
         done = base.convert(self.film.path, self.folder / "o.mp4", "--from", "99")
         self.assertEqual(done.returncode, 64, done.stdout + done.stderr)
@@ -564,18 +570,19 @@ class CaptionsTest(Tracks):
                     self.assertLessEqual(abs(one[0] - two[0]), MS)
             self.assertNotIn("note:", text)
 
+    @base.short
     def test_short(self):
         self.row("captions.mp4", ".mp4", segments=7)
         self.row("captions.ts", ".mkv", "--codec", "libx265", "--crf", "12", segments=7)
 
-    @unittest.skipIf(SHORT, "long")
+    @base.long
     def test_all(self):
         self.row("captions.ts", ".mp4")
         self.row("captions.mp4", ".mp4", "--codec", "libx265", "--crf", "12")
         for segments in (1, 3):
             self.row("captions.mp4", ".mp4", "--max-fps", "6.25", segments=segments)
 
-    @unittest.skipIf(SHORT, "long")
+    @base.long
     def test_encoder_without(self):
         out = self.folder / "mpeg4.mp4"
         done = base.convert(source("captions.mp4"), out, "--codec", "mpeg4")
@@ -586,6 +593,5 @@ class CaptionsTest(Tracks):
 
 
 if __name__ == "__main__":
-    if SHORT:
-        sys.argv.remove("--short")
+    sys.argv = [arg for arg in sys.argv if arg not in ("--short", "--rest")]
     unittest.main()
