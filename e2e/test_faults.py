@@ -43,8 +43,9 @@ def test_no_node_has_such_a_gpu(space, bucket, film, tmp_path):
 
 def test_evicted_it_is_no_failure(space, bucket, film, tmp_path):
     """As a drain does it, pod by pod."""
-    name = submit(space, bucket, film, seconds=2, parallelism=1, cpu="200m")
+    name = submit(space, bucket, film, seconds=3, parallelism=1, cpu="200m")
     pod = running(space, name)[0]["metadata"]["name"]
+    time.sleep(1.5)  # before it listens to it a container's first process does not hear SIGTERM
     space.node.kubectl("create", "-f", "-", "--raw", "/api/v1/namespaces/%s/pods/%s/eviction" % (space.name, pod),
                        stdin=json.dumps({"apiVersion": "policy/v1", "kind": "Eviction",
                                          "metadata": {"name": pod, "namespace": space.name}}))
