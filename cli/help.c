@@ -109,10 +109,11 @@ static void help_convert(void)
     (void)printf(
         "  --depth classical|video:PATH      Depth from the picture or a film [classical]\n");
     options_local_print();
-    (void)printf("\nOUT: a file (.mp4 .mov .mkv), a folder, or a name; without an extension the\n"
-                 "players' suffix is added. Stopped or killed, the same command goes on.\n\n"
-                 "  stereo convert film.mp4 out/ --layout half-sbs --divergence 2.5\n"
-                 "  stereo convert film.mkv film3d.mkv --codec libx265 --crf 22 --preset slow\n");
+    (void)printf(
+        "\nOUT: a file (.mp4 .mov .mkv .m3u8), a folder, or a name; without an extension the\n"
+        "players' suffix is added. Stopped or killed, the same command goes on.\n\n"
+        "  stereo convert film.mp4 out/ --layout half-sbs --divergence 2.5\n"
+        "  stereo convert film.mkv film3d.mkv --codec libx265 --crf 22 --preset slow\n");
 }
 
 static void help_plan(void)

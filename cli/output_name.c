@@ -8,7 +8,7 @@
 #include <strings.h>
 #include <sys/stat.h>
 
-static const char *const EXTENSIONS[] = { "mp4", "mov", "mkv" };
+static const char *const EXTENSIONS[] = { "mp4", "mov", "mkv", "m3u8" };
 enum { JOB_NAME_MAX = 50 };
 
 static const char *base_name(const char *path)
@@ -78,7 +78,7 @@ int output_name(char **path, const char *in, const char *out, enum layout layout
     } else if (known_extension(extension(out))) {
         *path = xstrdup(out);
     } else if (looks_like_extension(extension(out))) {
-        return err_set(err, ERR_CONFIG, "OUT: %s must end in .mp4, .mov or .mkv", out);
+        return err_set(err, ERR_CONFIG, "OUT: %s must end in " OUTPUT_ENDINGS, out);
     } else {
         *path = xasprintf("%s%s.%s", out, layout_suffix(layout), ext);
     }

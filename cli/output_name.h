@@ -9,12 +9,12 @@
 
 /*
  * in: the source's path; out: what the user said, or NULL.
- *   a file name that ends in .mp4 .mov .mkv   as it is
+ *   a file name that ends in .mp4 .mov .mkv .m3u8   as it is
  *   a folder (existing, or ending in "/")     FOLDER/<source's stem><suffix>.<ext>
  *   a name without extension                  NAME<suffix>.<ext>
  *   NULL                                      <source's stem><suffix>.<ext> in this folder
  * ext is the source's own if it is one of the three, else mkv, which holds everything. Caller
- * frees *path. ERR_CONFIG: another extension ("film.avi: must end in .mp4, .mov or .mkv").
+ * frees *path. ERR_CONFIG: another extension ("film.avi: must end in ...").
  */
 int output_name(char **path, const char *in, const char *out, enum layout layout, struct err *err);
 

@@ -3,6 +3,7 @@
 #include "cli/cluster/jobs.h"
 #include "cli/cluster/verbs.h"
 #include "common/auto.h"
+#include "common/contract/spec.h"
 #include "common/mem.h"
 
 #include <stdio.h>
@@ -41,6 +42,7 @@ static int output_find(const char **uri, uint64_t *bytes, const cJSON *job, cons
 {
     const char *name = json_text(job, "metadata.name");
     const cJSON *size = json_path(job, "status.output.bytes");
+    const char *container;
 
     *uri = json_text(job, "spec.output.uri");
     *bytes = cJSON_IsNumber(size) ? (uint64_t)size->valuedouble : 0;
@@ -52,6 +54,12 @@ static int output_find(const char **uri, uint64_t *bytes, const cJSON *job, cons
         return volume_refuse(*uri, space, err);
     if (strncmp(*uri, "s3://", strlen("s3://")) != 0)
         return err_set(err, ERR_CONFIG, "%s: only s3:// can be downloaded", *uri);
+    container = output_container(*uri);
+    if (container && strcmp(container, CONTAINER_HLS) == 0)
+        return err_set(err, ERR_CONFIG,
+                       "%s is HLS: a playlist, and the files that it names beside it in %.*s_hls/. "
+                       "Play it from where it is, or copy both with an S3 client",
+                       *uri, (int)(strlen(*uri) - strlen(".m3u8")), *uri);
     return 0;
 }
 

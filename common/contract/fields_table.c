@@ -5,6 +5,8 @@
  */
 #include "common/contract/fields.h"
 
+#include "common/contract/spec.h"
+
 #define NAME_MAX_BYTES 63
 #define NAME_WORDS     "lower-case letters and digits, with '-' only between them"
 #define LABEL_PATTERN  "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
@@ -220,7 +222,9 @@ const struct field fields[] = {
       .required = true,
       .immutable = true,
       IN_CLUSTER(OUTPUT_URI, OUTPUT_WORDS),
-      .doc = "Where the 3D film goes, ending in .mp4, .mov or .mkv, which chooses the container." },
+      .doc =
+          "Where the 3D film goes, ending in " OUTPUT_ENDINGS ", which chooses the container. With "
+          ".m3u8 (HLS) the files that it names lie beside it, in NAME_hls/." },
     { SECRET("spec.output", "the output"), .immutable = true },
     { .path = "spec.output.overwrite",
       .type = FIELD_BOOL,

@@ -53,6 +53,7 @@ const char *output_container(const char *uri)
         { ".mp4", "mp4" },
         { ".mov", "mov" },
         { ".mkv", "matroska" },
+        { ".m3u8", CONTAINER_HLS },
     };
     size_t len = strlen(uri);
 

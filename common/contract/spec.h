@@ -81,9 +81,10 @@ int spec_parse(struct job_spec **out, const cJSON *job, struct err *err);
 void spec_free(struct job_spec *spec);
 AUTO_DEFINE(job_spec, struct job_spec *, spec_free)
 
-/* "mp4", "mov" or "matroska" by the output's name; NULL: none of them. Static. */
+#define CONTAINER_HLS "hls"
+/* "mp4", "mov", "matroska" or CONTAINER_HLS by the output's name; NULL: none of them. Static. */
 const char *output_container(const char *uri);
-#define OUTPUT_ENDINGS ".mp4, .mov or .mkv"
+#define OUTPUT_ENDINGS ".mp4, .mov, .mkv or .m3u8"
 
 /* Kebab-case values as the CLI shows them ("full-sbs"). Static. */
 const char *layout_flag(enum layout layout);

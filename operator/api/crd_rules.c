@@ -5,6 +5,7 @@
  */
 #include "operator/api/schema.h"
 
+#include "common/contract/spec.h"
 #include "common/mem.h"
 
 #include <stdlib.h>
@@ -18,8 +19,8 @@ static const struct rule {
     { "", "self.metadata.name.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$')",
       "metadata.name must be lower-case letters and digits, with '-' only between them",
       ".metadata.name" },
-    { "spec.output", "self.uri.matches('[.]([mM][pP]4|[mM][oO][vV]|[mM][kK][vV])$')",
-      "spec.output.uri must end in .mp4, .mov or .mkv", ".uri" },
+    { "spec.output", "self.uri.matches('[.]([mM][pP]4|[mM][oO][vV]|[mM][kK][vV]|[mM]3[uU]8)$')",
+      "spec.output.uri must end in " OUTPUT_ENDINGS, ".uri" },
     { "spec", "self.output.uri != self.source.uri",
       "spec.output.uri is the source; the film would be lost", ".output.uri" },
     { "spec", "!has(self.work) || !has(self.work.uri) || self.work.uri != self.output.uri",

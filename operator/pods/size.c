@@ -5,6 +5,8 @@
  */
 #include "operator/pods/size.h"
 
+#include "common/contract/spec.h"
+
 #include <math.h>
 #include <string.h>
 
@@ -75,6 +77,15 @@ static double assemble_scratch(const cJSON *job)
     return pictures(job) + number_at(job, "status.plan.durationMs") / 1000 * COPIED_BYTES_S;
 }
 
+/* It is joined before it is taken apart. */
+static bool is_hls(const cJSON *job)
+{
+    const cJSON *uri = json_path(job, "spec.output.uri");
+    const char *container = cJSON_IsString(uri) ? output_container(uri->valuestring) : NULL;
+
+    return container && strcmp(container, CONTAINER_HLS) == 0;
+}
+
 static bool copies_pieces(const cJSON *job)
 {
     const cJSON *mode = json_path(job, "spec.segment.mode");
@@ -94,7 +105,7 @@ void size_estimate(struct size *out, const struct pods_context *context, enum st
         scratch = is_s3(context->work_uri) ? convert_scratch(job) : 0;
     } else if (stage == STAGE_ASSEMBLE) {
         out->memory_bytes += whole(number_at(job, "status.plan.frames") * FRAME_INDEX_BYTES);
-        scratch = is_output_s3(job) ? assemble_scratch(job) : 0;
+        scratch = (is_output_s3(job) + is_hls(job)) * assemble_scratch(job);
     } else if (stage == STAGE_PLAN) {
         scratch = is_s3(context->work_uri) && copies_pieces(job) ? (double)UNPLANNED_BYTES : 0;
     } else {

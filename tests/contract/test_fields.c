@@ -88,7 +88,7 @@ static const struct row {
       "line 14, column 5: spec.segment.second: unknown field; did you mean seconds?\n"
       "line 15, column 3: spec.parallelism: must be a whole number 1..10000, not 'many'\n"
       "line 5, column 1: spec.source: is missing\n"
-      "line 8, column 5: spec.output.uri: must end in .mp4, .mov or .mkv\n",
+      "line 8, column 5: spec.output.uri: must end in .mp4, .mov, .mkv or .m3u8\n",
       false },
     { "a field at the wrong place is shown the right one",
       HEAD FILMS "  layout: FullSBS\n  crf: 20\n",
@@ -156,7 +156,7 @@ static const struct row {
       "line 5, column 12: spec.source.uri: must be " SOURCE_WORDS "\n"
       "line 6, column 12: spec.output.uri: must be " OUTPUT_WORDS "\n"
       "line 7, column 10: spec.work.uri: must be " WORK_WORDS "\n"
-      "line 6, column 12: spec.output.uri: must end in .mp4, .mov or .mkv\n",
+      "line 6, column 12: spec.output.uri: must end in .mp4, .mov, .mkv or .m3u8\n",
       true },
     { "what the API server wrote is no mistake",
       "apiVersion: stereojob.io/v1\nkind: StereoJob\n"

@@ -42,7 +42,7 @@ static const struct {
     { "spec.source.uri", QUOTE("file:///a"), "[]", "spec.source.uri: must be text, not a list" },
     { "spec.source.secretName", QUOTE("s3.key"), QUOTE("S3"), "not 'S3'" },
     { "spec.output.uri", QUOTE("/a.MKV"), QUOTE("/a.avi"),
-      "spec.output.uri: must end in .mp4, .mov or .mkv" },
+      "spec.output.uri: must end in .mp4, .mov, .mkv or .m3u8" },
     { "spec.output.uri", QUOTE("file:///a.mov"), QUOTE("/.mp4x"), "must end in" },
     { "spec.output.secretName", QUOTE("s"), QUOTE(""), "must not be empty" },
     { "spec.output.overwrite", "true", QUOTE("yes"), "must be true or false, not 'yes'" },

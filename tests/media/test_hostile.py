@@ -324,7 +324,7 @@ class PlacesTest(Case):
         os.mkfifo(self.folder / "pipe.mp4")
         for out, words in ((self.folder / "no" / "o.mp4", "does not exist"),
                            (self.folder / "pipe.mp4", "not a regular file"),
-                           (self.folder / "o.avi", ".mp4, .mov or .mkv")):
+                           (self.folder / "o.avi", ".mp4, .mov, .mkv or .m3u8")):
             with self.subTest(out=str(out)):
                 self.refused(self.film, CONFIG, words, out=out)
         self.refused(self.folder / "pipe.mp4", INPUT, "no regular file")

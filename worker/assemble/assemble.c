@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "common/clock.h"
 #include "common/failpoint.h"
+#include "common/log.h"
+#include "worker/assemble/hls.h"
 #include "worker/assemble/join.h"
 
 #include <malloc.h>
@@ -24,7 +26,7 @@ static void fill_record(const struct job *job, struct record *record, const stru
     record->frames = done->frames;
     record->damaged = done->damaged;
     record->scaled = done->scaled;
-    record->bytes = done->bytes;
+    record->bytes = done->total_bytes ? done->total_bytes : done->bytes;
     record->duration_ms = done->duration_ms;
     record->segments = plan->segment_count;
 }
@@ -73,6 +75,33 @@ static int publish(struct job *job, struct store_writer *writer, const struct do
     return rc > 0 ? 0 : -1;
 }
 
+/* The output, to be committed. */
+static int make(struct store_writer **out, struct done *done, struct join_opts *opts,
+                struct err *err)
+{
+    AUTO(store) struct store *scratch = NULL;
+    AUTO(store_writer) struct store_writer *film = NULL;
+
+    if (strcmp(opts->container, CONTAINER_HLS) != 0)
+        return join_run(out, done, opts, err);
+    if (hls_scratch_open(&scratch, opts->job, err) < 0)
+        return -1;
+    opts->container = "mp4";
+    opts->scratch = scratch;
+    if (join_run(&film, done, opts, err) < 0)
+        return -1;
+    return hls_run(out, done, opts->job, film, err);
+}
+
+/* The film is there: what else lies beside it is no reason to fail. */
+static void sweep(const struct job *job)
+{
+    struct err err;
+
+    if (hls_sweep(job, &err) < 0)
+        log_warn("what the output does not name may be left: %s", err.msg);
+}
+
 int assemble_run(struct job *job, struct record *record, struct err *err)
 {
     AUTO(plan) struct plan *plan = NULL;
@@ -81,6 +110,7 @@ int assemble_run(struct job *job, struct record *record, struct err *err)
     struct join_opts opts = { .job = job };
     struct done done = { 0 };
     int64_t started_us = clock_mono_us();
+    bool is_hls;
     int rc;
 
     if (FP("assemble.start"))
@@ -90,6 +120,7 @@ int assemble_run(struct job *job, struct record *record, struct err *err)
     if (!opts.container)
         return err_set(err, ERR_CONFIG, "%s: the output must end in " OUTPUT_ENDINGS,
                        job->spec->output_uri);
+    is_hls = strcmp(opts.container, CONTAINER_HLS) == 0;
     if (job_load_plan(job, &plan, err) < 0)
         return -1;
     rc = find_published(job, &done, err);
@@ -100,9 +131,11 @@ int assemble_run(struct job *job, struct record *record, struct err *err)
             return -1;
         opts.plan = plan;
         opts.parts = parts;
-        if (join_run(&writer, &done, &opts, err) < 0 || publish(job, writer, &done, err) < 0)
+        if (make(&writer, &done, &opts, err) < 0 || publish(job, writer, &done, err) < 0)
             return -1;
     }
+    if (is_hls)
+        sweep(job);
     if (FP("assemble.after_publish"))
         return err_set(err, ERR_INTERNAL, "failpoint assemble.after_publish");
     fill_record(job, record, plan, &done);

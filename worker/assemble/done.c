@@ -13,7 +13,7 @@ int done_load(struct done *out, struct store *store, struct err *err)
     AUTO(cJSON) cJSON *doc = NULL;
     AUTO_BUF struct buf text;
     struct done done = { 0 };
-    int64_t bytes;
+    int64_t bytes, total;
 
     buf_init(&text, MAX_BYTES + 1);
     if (store_get(store, DONE_KEY, MAX_BYTES, &text, err) < 0)
@@ -24,11 +24,13 @@ int done_load(struct done *out, struct store *store, struct err *err)
         json_i64(&done.frames, doc, "frames", 1, INT64_MAX, err) < 0 ||
         json_i64(&done.damaged, doc, "damagedFrames", 0, INT64_MAX, err) < 0 ||
         json_i64(&done.scaled, doc, "scaledFrames", 0, INT64_MAX, err) < 0 ||
-        json_i64(&done.duration_ms, doc, "durationMs", 0, INT64_MAX, err) < 0) {
+        json_i64(&done.duration_ms, doc, "durationMs", 0, INT64_MAX, err) < 0 ||
+        json_i64(&total, doc, "totalBytes", 0, INT64_MAX, err) < 0) {
         err->code = ERR_INTERNAL;
         return err_wrap(err, "%s", DONE_KEY);
     }
     done.bytes = (uint64_t)bytes;
+    done.total_bytes = (uint64_t)total;
     *out = done;
     return 0;
 }
@@ -44,6 +46,7 @@ int done_save(const struct done *done, struct store *store, struct err *err)
     json_add_i64(doc, "damagedFrames", done->damaged);
     json_add_i64(doc, "scaledFrames", done->scaled);
     json_add_i64(doc, "durationMs", done->duration_ms);
+    json_add_i64(doc, "totalBytes", (int64_t)done->total_bytes);
     text = json_print(doc);
     /* The last word counts: one of an attempt that never published is replaced. */
     for (int i = 0; i < 3; i++) {

@@ -17,6 +17,7 @@ struct done {
     uint64_t bytes;
     char digest[HASH_HEX_SIZE]; /* of its first 8 MiB, an MP4's index among them, and its last */
     int64_t frames, damaged, scaled, duration_ms;
+    uint64_t total_bytes; /* with the files that it names; 0: it is all */
 };
 
 /* Fills bytes and digest from a file that is finished and not committed. */

@@ -17,6 +17,7 @@
 #define MOOV_TRIES   3
 #define MOOV_MAX     (1u << 30)
 #define REPORT_EVERY 64 /* packets */
+#define JOIN_SCRATCH "joined.mp4"
 
 /* A segment file; its packets are read ahead while the one before it is joined. */
 struct open_part {
@@ -423,7 +424,9 @@ static int try_once(struct store_writer **out, struct done *done, const struct j
     const struct job_spec *spec = opts->job->spec;
     int64_t started_us = clock_mono_us(), joined_us, decode_us = 0;
 
-    if (store_writer_open_uri(&writer, spec->output_uri, spec->overwrite, err) < 0 ||
+    if ((opts->scratch
+             ? store_writer_open(&writer, opts->scratch, JOIN_SCRATCH, err)
+             : store_writer_open_uri(&writer, spec->output_uri, spec->overwrite, err)) < 0 ||
         join_open(&join, opts, err) < 0)
         return -1;
     if (opts->job->report)

@@ -15,6 +15,7 @@ struct join_opts {
     const struct plan *plan;
     const struct parts *parts;
     const char *container; /* "mp4", "mov", "matroska" */
+    struct store *scratch; /* where to write instead of the output's place; or NULL */
 };
 
 /* Writes and verifies; *out is to be committed. The moov is written again with more room should

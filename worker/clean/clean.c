@@ -7,6 +7,7 @@
 #include "common/failpoint.h"
 #include "common/log.h"
 #include "worker/assemble/done.h"
+#include "worker/assemble/hls.h"
 #include "worker/job.h"
 
 #include <stdlib.h>
@@ -45,13 +46,16 @@ static int remove_probes(struct store *store, struct err *err)
 
 /* The pod that cleans may have no keys of the output any more: then its server's own rules for
  * unfinished uploads must do. */
-static int abandon_output(const char *uri, struct err *err)
+static int abandon_output(const struct job *job, struct err *err)
 {
-    if (store_abandon_uri(uri, err) == 0)
+    const char *uri = job->spec->output_uri, *container = output_container(uri);
+
+    if (store_abandon_uri(uri, err) == 0 &&
+        (!container || strcmp(container, CONTAINER_HLS) != 0 || hls_sweep(job, err) == 0))
         return 0;
     if (err->code != ERR_CONFIG && err->code != ERR_NOT_FOUND)
         return -1;
-    log_warn("unfinished uploads of the output stay: %s", err->msg);
+    log_warn("what was unfinished of the output stays: %s", err->msg);
     return 0;
 }
 
@@ -85,7 +89,7 @@ int clean_run(struct job *job, struct record *record, struct err *err)
         log_info("there is no bucket any more, and so nothing to clean: %s", job->work_uri);
     else if (clean_store(job->store, err) < 0)
         return -1;
-    if (abandon_output(job->spec->output_uri, err) < 0)
+    if (abandon_output(job, err) < 0)
         return -1;
     if (FP("clean.end"))
         return err_set(err, ERR_INTERNAL, "failpoint clean.end");

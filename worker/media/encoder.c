@@ -12,13 +12,15 @@
 #include <libavutil/mathematics.h>
 #include <libavutil/opt.h>
 #include <libavutil/pixdesc.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
 #define THREADS       4
 #define MAX_RATE      300   /* frames a second; what says more is a clock, not a rate */
 #define RATE_TERMS    60000 /* largest number in a rate that we work out ourselves */
-#define PLAIN_QUALITY 3     /* qscale of encoders that have no crf */
+#define HLS_KEY_S     2
+#define PLAIN_QUALITY 3 /* qscale of encoders that have no crf */
 
 struct media_encoder {
     AVCodecContext *ctx;    /* owned */
@@ -212,6 +214,19 @@ static void set_picture(AVCodecContext *ctx, const struct media_encoder_opts *op
     ctx->thread_type = FF_THREAD_FRAME;
 }
 
+/* A player of HLS begins and seeks at keyframes only. */
+static void put_keys(struct settings *set, AVCodecContext *ctx, int seconds)
+{
+    char frames[16];
+
+    if (seconds == 0)
+        return;
+    ctx->gop_size = (int)lrint(av_q2d(ctx->framerate) * seconds);
+    ctx->gop_size = ctx->gop_size < 1 ? 1 : ctx->gop_size;
+    (void)snprintf(frames, sizeof(frames), "%d", ctx->gop_size);
+    note(set, "g", frames);
+}
+
 static int fill_settings(struct settings *set, struct media_encoder *encoder,
                          const struct media_encoder_opts *opts, struct err *err)
 {
@@ -224,6 +239,7 @@ static int fill_settings(struct settings *set, struct media_encoder *encoder,
         return -1;
     (void)snprintf(threads, sizeof(threads), "%d", THREADS);
     note(set, "threads", threads);
+    put_keys(set, encoder->ctx, opts->key_seconds);
     put_private(set, codec, packing, &opts->video->hdr);
     encoder->hevc_sei = packing && codec->id == AV_CODEC_ID_HEVC;
     encoder->top_bottom = packing == 4;
@@ -332,6 +348,8 @@ bool media_encoder_full_chroma(const struct plan *plan, const struct job_spec *s
 struct media_encoder_opts media_encoder_opts_for(const struct plan *plan,
                                                  const struct job_spec *spec)
 {
+    const char *container = output_container(spec->output_uri);
+
     return (struct media_encoder_opts){
         .codec = plan->codec,
         .preset = spec->preset,
@@ -343,6 +361,7 @@ struct media_encoder_opts media_encoder_opts_for(const struct plan *plan,
         .sar = media_packed_sar(spec->layout, plan->video.sar),
         .video = &plan->video,
         .layout = spec->layout,
+        .key_seconds = container && strcmp(container, CONTAINER_HLS) == 0 ? HLS_KEY_S : 0,
     };
 }
 

@@ -24,6 +24,7 @@ struct media_encoder_opts {
     struct ratio sar;               /* packed frame's sample aspect ratio */
     const struct plan_video *video; /* time base, rate, colour; borrowed while opening */
     enum layout layout;
+    int key_seconds; /* keyframes are no farther apart; 0: the encoder's own */
 };
 
 /* What a job's segments are encoded with. Borrows from both. */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * feed.h - a film that was just written, read once and in order: a thread of its own reads ahead.
- * What libav sees cannot be sought in. For readback.c only. One thread on this side.
+ * What libav sees cannot be sought in. For readback.c and package_cmaf.c only. One thread on this
+ * side.
  */
 #ifndef WORKER_MEDIA_FEED_H
 #define WORKER_MEDIA_FEED_H

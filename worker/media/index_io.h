@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * index_io.h - an MP4 or MOV that was just written, read without its media: the moov as it is, the
- * mdat's payload as zeros, or as anything where it is large, unless asked for. For readback.c only.
- * One thread.
+ * mdat's payload as zeros, or as anything where it is large, unless asked for. For readback.c and
+ * package.c only. One thread.
  */
 #ifndef WORKER_MEDIA_INDEX_IO_H
 #define WORKER_MEDIA_INDEX_IO_H

@@ -38,9 +38,9 @@ static int open_decoder(struct output_sub *sub, const AVStream *in, struct err *
     return rc < 0 ? media_av_fail(err, ERR_INPUT, rc, "opening the subtitle decoder") : 0;
 }
 
-static int open_encoder(struct output_sub *sub, bool mp4, struct err *err)
+static int open_encoder(struct output_sub *sub, enum AVCodecID to, struct err *err)
 {
-    const AVCodec *codec = avcodec_find_encoder(mp4 ? AV_CODEC_ID_MOV_TEXT : AV_CODEC_ID_SUBRIP);
+    const AVCodec *codec = avcodec_find_encoder(to);
     const AVCodecContext *decoder = sub->decoder;
     int rc;
 
@@ -60,12 +60,12 @@ static int open_encoder(struct output_sub *sub, bool mp4, struct err *err)
     return rc < 0 ? media_av_fail(err, ERR_INTERNAL, rc, "opening the subtitle encoder") : 0;
 }
 
-int output_sub_open(struct output_sub **out, const AVStream *in, bool mp4, struct err *err)
+int output_sub_open(struct output_sub **out, const AVStream *in, enum AVCodecID to, struct err *err)
 {
     AUTO(output_sub) struct output_sub *sub = xcalloc(1, sizeof(*sub));
 
     sub->tb = in->time_base;
-    if (open_decoder(sub, in, err) < 0 || open_encoder(sub, mp4, err) < 0)
+    if (open_decoder(sub, in, err) < 0 || open_encoder(sub, to, err) < 0)
         return -1;
     *out = TAKE(sub);
     return 0;

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum family { MP4 = 1, MOV = 2, MKV = 4 };
+enum family { MP4 = 1, MOV = 2, MKV = 4, HLS = 8 }; /* HLS: fragments of MP4, and WebVTT */
 
 /* First row that fits decides; no row: audio and text that the muxer knows are taken. */
 static const struct rule {
@@ -32,15 +32,22 @@ static const struct rule {
     { 's', "hdmv_pgs_subtitle", MKV, 'y' },
     { 's', "hdmv_text_subtitle", MKV, 'y' },
     { 's', "dvd_subtitle", MP4, 'y' },
-    { 's', NULL, MP4 | MOV | MKV, 'n' },
+    { 's', "mov_text", HLS, 'y' },
+    { 's', "subrip", HLS, 'c' },
+    { 's', "srt", HLS, 'c' },
+    { 's', "text", HLS, 'c' },
+    { 's', "webvtt", HLS, 'c' },
+    { 's', "ass", HLS, 'c' },
+    { 's', "ssa", HLS, 'c' },
+    { 's', NULL, MP4 | MOV | MKV | HLS, 'n' },
     /* cover pictures: an ilst item in MP4, an attachment in Matroska, none in MOV */
     { 'v', "mjpeg", MP4 | MKV, 'y' },
     { 'v', "png", MP4 | MKV, 'y' },
     { 'v', "bmp", MP4, 'y' },
-    { 'v', NULL, MP4 | MOV | MKV, 'n' },
+    { 'v', NULL, MP4 | MOV | MKV | HLS, 'n' },
     { 't', NULL, MKV, 'y' },
-    { 't', NULL, MP4 | MOV, 'n' },
-    { 'd', NULL, MP4 | MOV | MKV, 'n' },
+    { 't', NULL, MP4 | MOV | HLS, 'n' },
+    { 'd', NULL, MP4 | MOV | MKV | HLS, 'n' },
     /* audio that a muxer knows but cannot carry whole */
     { 'a', "truehd", MOV, 'c' },
     { 'a', "mlp", MP4 | MOV, 'c' },
@@ -48,6 +55,14 @@ static const struct rule {
     { 'a', "opus", MOV, 'c' },
     { 'a', "flac", MOV, 'c' },
     { 'a', "dts", MOV, 'c' },
+    /* audio that players of HLS know (RFC 6381 names of package_codec.c) */
+    { 'a', "aac", HLS, 'y' },
+    { 'a', "ac3", HLS, 'y' },
+    { 'a', "eac3", HLS, 'y' },
+    { 'a', "mp3", HLS, 'y' },
+    { 'a', "flac", HLS, 'y' },
+    { 'a', "alac", HLS, 'y' },
+    { 'a', "opus", HLS, 'y' },
 };
 
 #define MAX_CHANNELS  8
@@ -59,13 +74,16 @@ static int family_of(const char *container)
         return MP4;
     if (strcmp(container, "mov") == 0)
         return MOV;
+    if (strcmp(container, CONTAINER_HLS) == 0)
+        return HLS;
     return strcmp(container, "matroska") == 0 ? MKV : 0;
 }
 
 char media_output_takes(const char *container, char type, const char *codec)
 {
     int family = family_of(container);
-    const AVOutputFormat *format = family ? av_guess_format(container, NULL, NULL) : NULL;
+    const AVOutputFormat *format =
+        family ? av_guess_format(family == HLS ? "mp4" : container, NULL, NULL) : NULL;
     const AVCodecDescriptor *desc = avcodec_descriptor_get_by_name(codec);
 
     if (type == 'c')
@@ -78,7 +96,7 @@ char media_output_takes(const char *container, char type, const char *codec)
         return 'n';
     if (family == MP4 && strncmp(codec, "pcm_", 4) == 0)
         return 'c'; /* libavformat 60.16 and later write it, but few players look for it there */
-    if (avformat_query_codec(format, desc->id, FF_COMPLIANCE_NORMAL) == 1)
+    if (family != HLS && avformat_query_codec(format, desc->id, FF_COMPLIANCE_NORMAL) == 1)
         return 'y';
     return avcodec_find_decoder(desc->id) ? 'c' : 'n';
 }
@@ -143,6 +161,10 @@ void media_output_lost_marks(char *out, size_t size, const char *container,
 
     if (family == MP4)
         lost &= ~(common | AV_DISPOSITION_CAPTIONS | AV_DISPOSITION_DESCRIPTIONS);
+    if (family == HLS && stream->type == 's')
+        lost &= ~(AV_DISPOSITION_FORCED | AV_DISPOSITION_HEARING_IMPAIRED);
+    if (family == HLS && stream->type == 'a')
+        lost &= ~AV_DISPOSITION_VISUAL_IMPAIRED;
     if (family == MKV)
         lost &= ~(common | AV_DISPOSITION_ORIGINAL |
                   (stream->type == 's' ? AV_DISPOSITION_DESCRIPTIONS : 0));

@@ -78,7 +78,8 @@ static int add_parameters(struct media_output *output, struct output_track *trac
         if (remake(output, track, copy->becomes, err) < 0)
             return -1;
     } else if (copy->convert) {
-        if (output_sub_open(&track->sub, track->in, output->mp4, err) < 0 ||
+        if (output_sub_open(&track->sub, track->in,
+                            output->mp4 ? AV_CODEC_ID_MOV_TEXT : AV_CODEC_ID_SUBRIP, err) < 0 ||
             output_sub_parameters(track->sub, par, err) < 0)
             return -1;
     } else {

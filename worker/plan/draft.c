@@ -7,6 +7,7 @@
 #include "worker/job.h"
 #include "worker/media/encoder.h"
 #include "worker/media/output.h"
+#include "worker/media/package.h"
 #include "worker/plan/select.h"
 
 #include <math.h>
@@ -155,7 +156,9 @@ static void drop_misfit(struct plan *plan, const struct media_stream *stream, ch
 {
     static const struct {
         const char *container, *name;
-    } names[] = { { "mp4", "MP4" }, { "mov", "MOV" }, { "matroska", "Matroska" } };
+    } names[] = {
+        { "mp4", "MP4" }, { "mov", "MOV" }, { "matroska", "Matroska" }, { CONTAINER_HLS, "HLS" }
+    };
     bool elsewhere = media_output_takes("matroska", type, stream->codec) != 'n';
 
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
@@ -216,6 +219,13 @@ static void fill_copies(struct plan *plan, const struct film *film, const char *
         drop_marks(plan, stream, container);
         plan->copy_count++;
     }
+}
+
+/* What no stream is. */
+static void drop_parts(struct plan *plan, const struct film *film, const char *container)
+{
+    if (film->chapters && strcmp(container, CONTAINER_HLS) == 0)
+        add_dropped(plan, xstrdup("chapters: HLS has no place for them, .mp4 and .mkv have"));
 }
 
 static double duration_s(const struct plan_video *video)
@@ -325,12 +335,16 @@ int plan_draft(struct plan **out, const struct film *film, const struct job_spec
         plan_container(&container, spec->output_uri, err) < 0)
         return -1;
     fill_encode(plan, spec);
+    if (strcmp(container, CONTAINER_HLS) == 0 && !media_package_takes(plan->codec))
+        return err_set(err, ERR_CONFIG, "spec.encode.codec: %s: HLS takes H.264, HEVC and AV1 only",
+                       plan->codec);
     plan->window = spec->depth == DEPTH_CLASSICAL ? depth_classical_support() : 0;
     plan->window += plan->video.interlaced; /* a field's neighbours */
     plan->memory_bytes = plan_memory(plan, film_video(film), media_encoder_full_chroma(plan, spec));
     (void)snprintf(plan->build, sizeof(plan->build), "%s", job_build());
     plan->pieces = spec->segment_mode == SEGMENT_COPY || film_needs_pieces(film);
     fill_copies(plan, film, container);
+    drop_parts(plan, film, container);
     if (fill_segments(plan, film, &selection, spec, err) < 0)
         return -1;
     *out = TAKE(plan);

@@ -247,7 +247,7 @@ int folder_open(struct store **out, const char *path, struct err *err)
     struct folder *folder;
 
     if (file_mkdirs(path, err) < 0)
-        return err_wrap(err, "work store");
+        return -1;
     folder = xcalloc(1, sizeof(*folder));
     folder->base.ops = &folder_ops;
     folder->root = xstrdup(path);

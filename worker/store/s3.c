@@ -92,7 +92,8 @@ static int see_key(void *ctx, const char *key, uint64_t size, struct err *err)
     struct removal *removal = ctx;
 
     (void)size, (void)err;
-    if (removal->keep && strcmp(key, removal->keep) == 0)
+    if (removal->keep && strncmp(key, removal->keep, strlen(removal->keep)) == 0 &&
+        strchr("/", key[strlen(removal->keep)]))
         return 0;
     if (removal->count == removal->room) {
         removal->room = removal->room ? 2 * removal->room : 256;

@@ -55,17 +55,28 @@ static int only_read(const struct place *place, const char *what, struct err *er
     return err_set(err, ERR_CONFIG, "%s: %s: https:// is only read from", what, place->name);
 }
 
-int store_open(struct store **out, const char *uri, struct err *err)
+static int open_as(struct store **out, enum store_role role, const char *what, const char *uri,
+                   struct err *err)
 {
     AUTO_PLACE struct place place = { .path = NULL };
 
-    if (place_parse(&place, uri, "work store", err) < 0)
+    if (place_parse(&place, uri, what, err) < 0)
         return -1;
     if (place.kind == PLACE_HTTPS)
-        return only_read(&place, "work store", err);
+        return only_read(&place, what, err);
     if (place.kind == PLACE_S3)
-        return store_s3_open(out, STORE_WORK, place.bucket, place.key, err);
-    return folder_open(out, place.path, err);
+        return store_s3_open(out, role, place.bucket, place.key, err);
+    return folder_open(out, place.path, err) < 0 ? err_wrap(err, "%s", what) : 0;
+}
+
+int store_open(struct store **out, const char *uri, struct err *err)
+{
+    return open_as(out, STORE_WORK, "work store", uri, err);
+}
+
+int store_open_output(struct store **out, const char *uri, struct err *err)
+{
+    return open_as(out, STORE_OUTPUT, "output", uri, err);
 }
 
 void store_free(struct store *store)

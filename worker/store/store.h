@@ -32,6 +32,8 @@ void store_setup(const volatile sig_atomic_t *should_stop);
 
 /* The work store. A folder is made; a claim must be mounted. Caller owns *out. */
 int store_open(struct store **out, const char *uri, struct err *err);
+/* The same beside an output, with the output's credentials. */
+int store_open_output(struct store **out, const char *uri, struct err *err);
 void store_free(struct store *store);
 AUTO_DEFINE(store, struct store *, store_free)
 
@@ -42,8 +44,8 @@ int store_get(struct store *store, const char *key, size_t max_bytes, struct buf
 int store_create(struct store *store, const char *key, const void *data, size_t len,
                  struct err *err);
 int store_remove(struct store *store, const char *key, struct err *err); /* absent is fine */
-/* Removes every object whose key starts with prefix + "/" except keep (may be NULL), and what
- * killed writers have left below it. */
+/* Removes every object whose key starts with prefix + "/" except keep (may be NULL) and what is
+ * below it, and what killed writers have left. */
 int store_remove_tree(struct store *store, const char *prefix, const char *keep, struct err *err);
 /* Every object whose key starts with prefix ("segments/00007.e", of key characters), in no order;
  * each() returns -1 (err filled) to stop. */
