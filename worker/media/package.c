@@ -207,6 +207,20 @@ static int finish(struct media_package *package, struct err *err)
     return 0;
 }
 
+/* libavformat 59 does not say how long a picture out of order is; the index of the film does. */
+static void set_duration(AVStream *in, AVPacket *packet)
+{
+    int at = av_index_search_timestamp(in, packet->dts, AVSEEK_FLAG_ANY);
+    const AVIndexEntry *first = avformat_index_get_entry(in, 0);
+    const AVIndexEntry *next = avformat_index_get_entry(in, at + 1);
+
+    if (packet->duration > 0 || !first || at < 0)
+        return;
+    packet->duration = (next ? next->timestamp : first->timestamp + in->duration) - packet->dts;
+    if (packet->duration < 0)
+        packet->duration = 0;
+}
+
 static int write_packet(struct media_package *package, struct err *err)
 {
     AVPacket *packet = package->packet;
@@ -216,6 +230,7 @@ static int write_packet(struct media_package *package, struct err *err)
 
         if (track->in->index != packet->stream_index)
             continue;
+        set_duration(track->in, packet);
         if (index_io_payload(package->index, packet->pos, packet->data, (size_t)packet->size, err) <
                 0 ||
             (track->ctx ? package_cmaf_write(track, packet, err)
