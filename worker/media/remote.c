@@ -351,6 +351,7 @@ int media_remote_decoder(struct media_remote *remote, const struct media_stream 
     struct remote_layout layout;
     int width, height;
 
+    wire_out_init(&out);
     if (remote->slots)
         return err_set(err, ERR_INTERNAL, "a second decoder");
     if (remote_picture_size(stream, opts, &width, &height, err) < 0 ||
@@ -358,7 +359,6 @@ int media_remote_decoder(struct media_remote *remote, const struct media_stream 
         remote_slots_open(&remote->slots, remote->memfd, &layout, err) < 0 ||
         child_allow_memory(remote->child, memory_for(stream, &layout), err) < 0)
         return -1;
-    wire_out_init(&out);
     wire_put_raw(&out, opts, sizeof(*opts)); /* the same program: the same struct */
     wire_put_raw(&out, &layout, sizeof(layout));
     return order(remote, REMOTE_DECODER, &out, REMOTE_DONE, REMOTE_DONE, err);

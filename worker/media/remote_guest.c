@@ -178,6 +178,7 @@ static int do_read(struct guest *guest, struct err *err)
     for (int i = 0; i < media_source_streams(guest->source); i++)
         ctx->streams[i]->discard = (enum AVDiscard)wire_get_i64(in);
     wire_out_init(&packets);
+    wire_out_init(&out);
     for (int n = 0; n < BATCH_PACKETS && packets.buf.len < BATCH_BYTES && !ended; n++) {
         AUTO(media_packet) struct media_packet *packet = NULL;
 
@@ -189,7 +190,6 @@ static int do_read(struct guest *guest, struct err *err)
     }
     if (packets.failed)
         return err_set(err, ERR_INPUT, "a packet of more than %u bytes", WIRE_MAX_BYTES);
-    wire_out_init(&out);
     wire_put_i64(&out, ended);
     wire_put_i64(&out, media_source_jumps(guest->source));
     wire_put_raw(&out, packets.buf.data, packets.buf.len);
@@ -300,9 +300,9 @@ static int do_next(struct guest *guest, struct err *err)
         crash();
     if (FP("film.decode.socket"))
         (void)socketpair(AF_UNIX, SOCK_STREAM, 0, (int[2]){ 0, 0 });
+    wire_out_init(&out);
     if (media_decoder_next(guest->decoder, &frame, err) < 0)
         return -1;
-    wire_out_init(&out);
     if (frame) {
         image = media_frame_image(frame);
         if (image.width != guest->layout.width || image.height != guest->layout.height ||
