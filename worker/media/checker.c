@@ -43,22 +43,37 @@ static uint64_t sum_row(const uint8_t *row, int from, int to, int bit_depth)
     return sum;
 }
 
-/* Where cell i of n begins in size pixels; a cell has at least one. */
+/* Where cell i of n begins in size pixels. */
 static int edge(int i, int n, int size)
 {
     return (int)((int64_t)i * size / n);
 }
 
+static int cells(int size, int most)
+{
+    int n = size / CHECKER_CELL_MIN;
+
+    return n < 1 ? 1 : n > most ? most : n;
+}
+
+static int columns(const struct image *image)
+{
+    return cells(image->width, CHECKER_THUMB_WIDTH);
+}
+
+static int rows(const struct image *image)
+{
+    return cells(image->height, CHECKER_THUMB_HEIGHT);
+}
+
 static uint16_t cell_level(const struct image *image, int column, int row)
 {
-    int x0 = edge(column, CHECKER_THUMB_WIDTH, image->width);
-    int x1 = edge(column + 1, CHECKER_THUMB_WIDTH, image->width);
-    int y0 = edge(row, CHECKER_THUMB_HEIGHT, image->height);
-    int y1 = edge(row + 1, CHECKER_THUMB_HEIGHT, image->height);
+    int x0 = edge(column, columns(image), image->width);
+    int x1 = edge(column + 1, columns(image), image->width);
+    int y0 = edge(row, rows(image), image->height);
+    int y1 = edge(row + 1, rows(image), image->height);
     uint64_t sum = 0, area;
 
-    x1 += x1 == x0;
-    y1 += y1 == y0;
     for (int y = y0; y < y1; y++)
         sum += sum_row(image->plane[0] + y * image->stride[0], x0, x1, image->bit_depth);
     area = (uint64_t)(x1 - x0) * (uint64_t)(y1 - y0) << (image->bit_depth - 8);
@@ -67,9 +82,9 @@ static uint16_t cell_level(const struct image *image, int column, int row)
 
 static void take_thumb(struct thumb *thumb, const struct image *image)
 {
-    for (int row = 0; row < CHECKER_THUMB_HEIGHT; row++)
-        for (int column = 0; column < CHECKER_THUMB_WIDTH; column++)
-            thumb->level[row * CHECKER_THUMB_WIDTH + column] = cell_level(image, column, row);
+    for (int row = 0; row < rows(image); row++)
+        for (int column = 0; column < columns(image); column++)
+            thumb->level[row * columns(image) + column] = cell_level(image, column, row);
 }
 
 static int open_decoder(struct media_checker *checker, const AVCodecParameters *par,
@@ -175,7 +190,7 @@ static int check_thumb(const struct media_checker *checker, const struct thumb *
     int worst = 0, off, most = -1;
 
     take_thumb(&got, &image);
-    for (int i = 0; i < CELLS; i++) {
+    for (int i = 0; i < columns(&image) * rows(&image); i++) {
         off = got.level[i] - want->level[i];
         off = off < 0 ? -off : off;
         if (off > most) {
@@ -186,10 +201,10 @@ static int check_thumb(const struct media_checker *checker, const struct thumb *
     if (most > CHECKER_TOLERANCE * FINE)
         return err_set(err, ERR_INTERNAL,
                        "check: frame %lld (pts %lld) decodes differently from "
-                       "what was encoded: luma %d for %d around x %d, y %d of 32x18",
+                       "what was encoded: luma %d for %d around x %d, y %d of %dx%d",
                        (long long)checker->frames, (long long)want->pts, got.level[worst] / FINE,
-                       want->level[worst] / FINE, worst % CHECKER_THUMB_WIDTH,
-                       worst / CHECKER_THUMB_WIDTH);
+                       want->level[worst] / FINE, worst % columns(&image), worst / columns(&image),
+                       columns(&image), rows(&image));
     return 0;
 }
 

@@ -2,7 +2,8 @@
  *
  * checker.h - the decode-back: a second decoder fed with the encoder's packets as they come. Checks
  * count, pts, size, no error, and a 32x18 luma thumbnail within 8 levels (8-bit scale) of what
- * was encoded. One thread.
+ * was encoded: fewer cells where they would be less than a macroblock, whose mean is all that a
+ * coarse encoder keeps. One thread.
  */
 #ifndef WORKER_MEDIA_CHECKER_H
 #define WORKER_MEDIA_CHECKER_H
@@ -11,6 +12,7 @@
 
 #define CHECKER_THUMB_WIDTH  32
 #define CHECKER_THUMB_HEIGHT 18
+#define CHECKER_CELL_MIN     16 /* pixels a side */
 #define CHECKER_TOLERANCE    8
 
 struct media_checker;

@@ -21,6 +21,7 @@
 #define RATE_TERMS    60000 /* largest number in a rate that we work out ourselves */
 #define HLS_KEY_S     2
 #define PLAIN_QUALITY 3 /* qscale of encoders that have no crf */
+#define MPEG4_TICKS   65535
 
 struct media_encoder {
     AVCodecContext *ctx;    /* owned */
@@ -284,21 +285,37 @@ static int fill_parameters(struct media_encoder *encoder, struct err *err)
     return encoder->start_codes ? nals_convert_header(encoder->par, err) : 0;
 }
 
+/* Hardware may be away for a while; what a program does not take, it never does. */
+static int refused(const struct media_encoder *encoder, const AVCodec *codec, int rc,
+                   struct err *err)
+{
+    const AVCodecContext *ctx = encoder->ctx;
+    bool hardware = codec->capabilities & (AV_CODEC_CAP_HARDWARE | AV_CODEC_CAP_HYBRID);
+
+    if (codec->id == AV_CODEC_ID_MPEG4 && ctx->time_base.den > MPEG4_TICKS)
+        return err_set(err, ERR_CONFIG,
+                       "spec.encode.codec: %s counts time in at most %d parts of a second, the "
+                       "film in %d: libx264 and libx265 take it",
+                       codec->name, MPEG4_TICKS, ctx->time_base.den);
+    return media_av_fail(err, !hardware && rc == AVERROR(EINVAL) ? ERR_CONFIG : ERR_GPU, rc,
+                         "spec.encode: the encoder %s refused %dx%d %s with %s", codec->name,
+                         ctx->width, ctx->height, av_get_pix_fmt_name(ctx->pix_fmt),
+                         encoder->facts.options);
+}
+
 /* encoder->ctx is opened; dict holds what the encoder left over. */
 static int open_codec(struct media_encoder *encoder, AVDictionary **dict, struct err *err)
 {
     AVCodecContext *ctx = encoder->ctx;
-    const char *name = ctx->codec->name;
+    const AVCodec *codec = ctx->codec; /* closing forgets it */
     const AVDictionaryEntry *left;
-    int rc = avcodec_open2(ctx, ctx->codec, dict);
+    int rc = avcodec_open2(ctx, codec, dict);
 
     if (rc < 0)
-        return media_av_fail(err, ERR_GPU, rc, "the encoder %s refused %dx%d %s with %s", name,
-                             ctx->width, ctx->height, av_get_pix_fmt_name(ctx->pix_fmt),
-                             encoder->facts.options);
+        return refused(encoder, codec, rc, err);
     left = av_dict_get(*dict, "", NULL, AV_DICT_IGNORE_SUFFIX);
     if (left)
-        return err_set(err, ERR_CONFIG, "spec.encode: the encoder %s has no option %s", name,
+        return err_set(err, ERR_CONFIG, "spec.encode: the encoder %s has no option %s", codec->name,
                        left->key);
     return fill_parameters(encoder, err);
 }

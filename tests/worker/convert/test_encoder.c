@@ -146,13 +146,16 @@ static void a_bad_order_names_what_is_bad(void **state)
         int crf;
         enum err_code code;
         const char *part;
+        int ticks; /* a second; 0: 25 */
     } rows[] = {
-        { "libx264", "mediun", 20, ERR_CONFIG, "did you mean medium?" },
-        { "libx265", "9", 20, ERR_CONFIG, "'9' is not a preset of libx265" },
-        { "mpeg4", "fast", -1, ERR_CONFIG, "mpeg4 has no presets" },
-        { "mpeg4", "", 20, ERR_CONFIG, "mpeg4 has no option crf" },
-        { "libx999", "", -1, ERR_GPU, "libx999 is not in this build" },
-        { "aac", "", -1, ERR_GPU, "aac is not in this build" },
+        { "libx264", "mediun", 20, ERR_CONFIG, "did you mean medium?", 0 },
+        { "libx265", "9", 20, ERR_CONFIG, "'9' is not a preset of libx265", 0 },
+        { "mpeg4", "fast", -1, ERR_CONFIG, "mpeg4 has no presets", 0 },
+        { "mpeg4", "", 20, ERR_CONFIG, "mpeg4 has no option crf", 0 },
+        { "mpeg4", "", -1, ERR_CONFIG, "in at most 65535 parts of a second, the film in 90000",
+          90000 },
+        { "libx999", "", -1, ERR_GPU, "libx999 is not in this build", 0 },
+        { "aac", "", -1, ERR_GPU, "aac is not in this build", 0 },
     };
     struct plan_video video = { .time_base = { 1, 25 } };
     struct media_encoder_opts opts = {
@@ -166,6 +169,7 @@ static void a_bad_order_names_what_is_bad(void **state)
         opts.codec = rows[i].codec;
         opts.preset = rows[i].preset;
         opts.crf = rows[i].crf;
+        video.time_base.den = rows[i].ticks ? rows[i].ticks : 25;
         CHECK_ERR(media_encoder_open(&encoder, &opts, &err), err, rows[i].code);
         CHECK_HAS(rows[i].codec, err.msg, rows[i].part);
         assert_null(encoder);
