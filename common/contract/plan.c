@@ -108,6 +108,8 @@ static void add_copies(cJSON *obj, const struct plan *plan)
         json_add_str(item, "type", type);
         if (*plan->copies[i].becomes)
             json_add_str(item, "becomes", plan->copies[i].becomes);
+        if (plan->copies[i].longest_ms > 0)
+            json_add_i64(item, "longestMs", plan->copies[i].longest_ms);
         members_add(item, copy_members, COUNT(copy_members), 0, &plan->copies[i]);
         cJSON_AddItemToArray(list, item);
     }
@@ -153,6 +155,8 @@ static int read_copies(struct plan *plan, const cJSON *obj, struct err *err)
 
         if (members_read(copy, item, copy_members, COUNT(copy_members), 0, err) < 0 ||
             json_str(type, sizeof(type), item, "type", err) < 0 ||
+            (json_has(item, "longestMs") &&
+             json_i64(&copy->longest_ms, item, "longestMs", 1, INT64_MAX, err) < 0) ||
             (json_has(item, "becomes") &&
              json_str(copy->becomes, sizeof(copy->becomes), item, "becomes", err) < 0))
             return err_wrap(err, "copies[%zu]", plan->copy_count);

@@ -60,6 +60,7 @@ struct plan_copy { /* a stream taken over, as it is where it can be */
     int64_t packets, bytes; /* upper bounds for the moov; 0 when not known */
     bool convert;           /* mov_text <-> srt; a sound: to `becomes` */
     char becomes[16];       /* the codec that a converted sound gets; else "" */
+    int64_t longest_ms;     /* its longest packet; 0: not known */
 };
 
 struct plan_source {

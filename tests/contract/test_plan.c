@@ -48,8 +48,8 @@ static struct plan *plan_new(int64_t far)
     memcpy(plan->build, "stereo-worker 0.1.0 (abc)", sizeof("stereo-worker 0.1.0 (abc)"));
     plan->copy_count = 2;
     plan->copies = xcalloc(2, sizeof(*plan->copies));
-    plan->copies[0] = (struct plan_copy){ 1, 'a', "vorbis", 1000, 123456, true, "aac" };
-    plan->copies[1] = (struct plan_copy){ 3, 's', "subrip", 10, 500, true, "" };
+    plan->copies[0] = (struct plan_copy){ 1, 'a', "vorbis", 1000, 123456, true, "aac", 0 };
+    plan->copies[1] = (struct plan_copy){ 3, 's', "subrip", 10, 500, true, "", 61000 };
     plan->dropped_count = 1;
     plan->dropped = xcalloc(1, sizeof(*plan->dropped));
     plan->dropped[0] = xstrdup("stream 4 (dvd_subtitle): MP4 cannot hold it");

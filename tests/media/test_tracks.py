@@ -532,6 +532,25 @@ class CutTest(Tracks):
             for at, want in zip(ends, (0, 357, 357, 1000)):
                 self.assertLessEqual(abs(at - want), 5)
 
+    @base.long
+    def test_what_lies_before_is_not_read(self):
+        """The same packets as when the film is read from its start, of less of it."""
+        for name in ("tracks-mkv", "tracks-mp4"):
+            film, found = films.film(name, frames=700), {}
+            for skips in (True, False):
+                out = self.folder / f"{name}-{skips}{film.path.suffix}"
+                done = base.convert(film.path, out, "--from", "23.5", "--to", "25", "--preset", "ultrafast", "--keep-work",
+                                    **({} if skips else {"STEREO_FP": "output.no_skip=err"}))
+                self.succeeded(done, out)
+                logs = "".join(log.read_text() for log in self.folder.glob(f"{out.name}.stereojob/logs/*.log"))
+                read, size = map(int, re.search(r"(\d+) of the source's (\d+) bytes were read", logs).groups())
+                packets = check.probe(str(out), "-show_packets", "-show_data_hash", "md5", "-show_entries",
+                                      "packet=stream_index,pts,dts,duration,flags,data_hash")["packets"]
+                found[skips] = read / size, packets
+            self.assertEqual(found[True][1], found[False][1], name)
+            self.assertGreaterEqual(len({p["stream_index"] for p in found[True][1]}), 3)
+            self.assertLess(found[True][0], found[False][0] - 0.2, name)
+
     @base.short
     def test_nothing_left(self):
         done = base.convert(self.film.path, self.folder / "o.mp4", "--from", "99")

@@ -440,6 +440,8 @@ static int try_once(struct store_writer **out, struct done *done, const struct j
         report_step(opts->job->report, "verify");
     if (verify(join, writer, done, &decode_us, err) < 0)
         return err_wrap(err, "verifying");
+    log_info("%" PRIu64 " of the source's %" PRIu64 " bytes were read",
+             store_reader_bytes(join->film), store_reader_stat(join->film)->size);
     log_info("joined in %" PRId64 " ms, read back in %" PRId64 " ms, %" PRId64
              " of them decoding the joints",
              (joined_us - started_us) / 1000, (clock_mono_us() - joined_us) / 1000,

@@ -108,7 +108,7 @@ int media_output_open(struct media_output **out, struct store_writer *writer,
         write_header(output, err) < 0)
         return -1;
     output->video_shift = output_times_shift(output, output->video->time_base);
-    if (output_tracks_start(output, err) < 0)
+    if (output_tracks_start(output, err) < 0 || output_cut_skip(output, err) < 0)
         return -1;
     *out = TAKE(output);
     return 0;

@@ -91,6 +91,8 @@ bool output_cut_takes(const struct media_output *output, const struct output_tra
 void output_cut_trim(const struct media_output *output, AVRational tb, int64_t *time,
                      int64_t *duration);
 bool output_cut_is_over(const struct media_output *output, const AVPacket *packet);
+/* The source goes to before the part that is asked for, where that leaves nothing out. */
+int output_cut_skip(struct media_output *output, struct err *err);
 bool output_cut_takes_chapter(const struct media_output *output, const AVChapter *chapter);
 
 /* output_st3d.c: the 3D mark of a finished MOV, left eye first. */

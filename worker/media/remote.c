@@ -317,6 +317,16 @@ int media_remote_remake(struct media_remote *remote, int stream, int codec, stru
     return order(remote, REMOTE_REMAKE, &out, REMOTE_DONE, REMOTE_DONE, err);
 }
 
+int media_remote_skip(struct media_remote *remote, int stream, int64_t time, struct err *err)
+{
+    AUTO_WIRE struct wire_out out;
+
+    wire_out_init(&out);
+    wire_put_i64(&out, stream);
+    wire_put_i64(&out, time);
+    return order(remote, REMOTE_SKIP, &out, REMOTE_DONE, REMOTE_DONE, err);
+}
+
 int media_remote_jumps(const struct media_remote *remote)
 {
     return remote->jumps;

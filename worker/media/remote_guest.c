@@ -208,6 +208,17 @@ static int do_remake(struct guest *guest, struct err *err)
     return 0;
 }
 
+static int do_skip(struct guest *guest, struct err *err)
+{
+    struct wire_in *in = &guest->message.in;
+    int stream = (int)wire_get_i64(in);
+
+    if (media_source_skip(guest->source, stream, wire_get_i64(in), err) < 0)
+        return -1;
+    say_done(guest);
+    return 0;
+}
+
 static int do_seek(struct guest *guest, struct err *err)
 {
     struct wire_in *in = &guest->message.in;
@@ -328,6 +339,8 @@ static int obey(struct guest *guest, struct err *err)
         return do_read(guest, err);
     case REMOTE_REMAKE:
         return do_remake(guest, err);
+    case REMOTE_SKIP:
+        return do_skip(guest, err);
     case REMOTE_SEEK:
         return do_seek(guest, err);
     case REMOTE_DECODER:

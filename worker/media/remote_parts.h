@@ -20,6 +20,7 @@ enum {
     REMOTE_DECODER_SEEK,
     REMOTE_NEXT,
     REMOTE_REMAKE,
+    REMOTE_SKIP,
     REMOTE_BYTES, /* the answer to REMOTE_PULL */
     /* answers */
     REMOTE_HELLO = 64,
@@ -88,6 +89,7 @@ AUTO_DEFINE(media_remote, struct media_remote *, media_remote_free)
 int media_remote_read(struct media_remote *remote, const AVFormatContext *ctx, int wanted,
                       struct media_packet **out, struct err *err);
 int media_remote_remake(struct media_remote *remote, int stream, int codec, struct err *err);
+int media_remote_skip(struct media_remote *remote, int stream, int64_t time, struct err *err);
 int media_remote_jumps(const struct media_remote *remote);
 int media_remote_seek(struct media_remote *remote, int stream, int64_t pts, int64_t dts,
                       struct err *err);

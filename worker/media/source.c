@@ -515,6 +515,59 @@ int media_source_seek_near(struct media_source *source, int stream, int64_t targ
     return 0;
 }
 
+/* Is there an index that knows what lies at `time`? A fragmented film's ends with what was read.
+ * Matroska's is not read before it is needed; without one the way there is read through. */
+static bool is_indexed_to(const struct media_source *source, AVStream *st, int64_t time)
+{
+    int count = avformat_index_get_entries_count(st);
+    const AVIndexEntry *last = count > 0 ? avformat_index_get_entry(st, count - 1) : NULL;
+
+    if (strncmp(source->ctx->iformat->name, "matroska,", 9) == 0)
+        return true;
+    return strncmp(source->ctx->iformat->name, "mov,", 4) == 0 && last && last->timestamp >= time;
+}
+
+/* Where an index is wrong, what it left out would be missed. */
+static bool has_come_before(struct media_source *source, int stream, int64_t time)
+{
+    AUTO(av_packet) AVPacket *packet = av_packet_alloc();
+    const AVFormatContext *ctx = source->ctx;
+    int64_t at;
+
+    if (!packet || read_raw(source, packet) < 0)
+        return false;
+    at = packet->dts != AV_NOPTS_VALUE ? packet->dts : packet->pts;
+    if (at == AV_NOPTS_VALUE || av_compare_ts(at, ctx->streams[packet->stream_index]->time_base,
+                                              time, ctx->streams[stream]->time_base) > 0)
+        return false;
+    source->ahead = TAKE(packet);
+    return true;
+}
+
+int media_source_skip(struct media_source *source, int stream, int64_t time, struct err *err)
+{
+    AVStream *st = source->ctx->streams[stream];
+    enum AVDiscard discard = st->discard;
+    bool start = false;
+
+    if (source->remote)
+        return media_remote_skip(source->remote, stream, time, err);
+    if (!is_indexed_to(source, st, time))
+        return 0;
+    st->discard = AVDISCARD_DEFAULT; /* Matroska's reader adds nothing to the index of others */
+    if (media_source_seek_near(source, stream, time, &start, err) < 0)
+        return -1;
+    if (!start && !has_come_before(source, stream, time)) {
+        start = true;
+        if (source->io->failed)
+            return media_io_fail(source->io, err, ERR_DEPENDENCY, AVERROR_EXTERNAL, "seeking");
+        if (media_source_seek_near(source, stream, time, &start, err) < 0)
+            return -1;
+    }
+    st->discard = discard;
+    return 0;
+}
+
 bool media_source_found_hidden(const struct media_source *source)
 {
     return source->ahead && source->ahead->flags & AV_PKT_FLAG_DISCARD;

@@ -87,6 +87,12 @@ int media_source_remake(struct media_source *source, int stream, int codec, stru
 int media_source_seek(struct media_source *source, int stream, int64_t pts, int64_t dts,
                       struct err *err);
 
+/* To somewhere before `time` (ticks of stream), by the container's index: of every stream, whatever
+ * plays at `time` or later follows, as long as the index is right: if it is seen not to be, or
+ * leads nowhere near, reading starts at the beginning. Only MP4/MOV and Matroska move. Before the
+ * first read; not where a stream is made anew. */
+int media_source_skip(struct media_source *source, int stream, int64_t time, struct err *err);
+
 /* "lavc59.37.100 x264.164 x265.199": the libraries that make results comparable. Static. */
 const char *media_build(void);
 

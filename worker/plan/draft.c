@@ -210,7 +210,8 @@ static void fill_copies(struct plan *plan, const struct film *film, const char *
                                     .type = type,
                                     .convert = takes == 'c',
                                     .packets = film->counts[i].packets,
-                                    .bytes = film->counts[i].bytes };
+                                    .bytes = film->counts[i].bytes,
+                                    .longest_ms = film->counts[i].longest_ms };
         (void)snprintf(copy->codec, sizeof(copy->codec), "%s", stream->codec);
         if (to) {
             (void)snprintf(copy->becomes, sizeof(copy->becomes), "%s", to);

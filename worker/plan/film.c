@@ -86,6 +86,16 @@ static void note_end(struct film *film, const struct media_packet *packet)
         film->last_us = end_us;
 }
 
+static void note_longest(struct film *film, const struct media_packet *packet)
+{
+    int stream = media_packet_stream(packet);
+    struct ratio tb = film->streams[stream].time_base;
+    __int128 ms = (__int128)media_packet_duration(packet) * tb.num * 1000 / tb.den + 1;
+
+    if (ms > film->counts[stream].longest_ms)
+        film->counts[stream].longest_ms = ms < INT64_MAX ? (int64_t)ms : INT64_MAX;
+}
+
 static int scan(struct film *film, struct media_source *source, struct err *err)
 {
     uint64_t told = 0;
@@ -107,6 +117,7 @@ static int scan(struct film *film, struct media_source *source, struct err *err)
             break;
         stream = media_packet_stream(packet);
         note_end(film, packet);
+        note_longest(film, packet);
         film->counts[stream].packets++;
         film->counts[stream].bytes += (int64_t)media_packet_size(packet);
         if (stream == film->video && add_packet(film, packet, err) < 0)
@@ -161,7 +172,8 @@ static int complete_facts(struct film *film, struct err *err)
 static void use_index_counts(struct film *film)
 {
     for (int i = 0; i < film->stream_count && film->indexed; i++)
-        film->counts[i] = (struct film_count){ film->streams[i].packets, film->streams[i].bytes };
+        film->counts[i] =
+            (struct film_count){ film->streams[i].packets, film->streams[i].bytes, 0 };
 }
 
 static int read_film(struct film *film, struct err *err)

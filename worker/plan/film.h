@@ -26,6 +26,7 @@ struct film_packet { /* of the stream to convert, in decode order */
 
 struct film_count {
     int64_t packets, bytes;
+    int64_t longest_ms; /* the longest packet; 0: not known */
 };
 
 struct film {

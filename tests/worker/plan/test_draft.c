@@ -338,7 +338,7 @@ static void streams_are_copied_or_named(void **state)
         film->streams[i + 1].index = (int)i + 1;
     }
     film->stream_count = 5;
-    film->counts[1] = (struct film_count){ 94, 9400 };
+    film->counts[1] = (struct film_count){ 94, 9400, 0 };
     free(spec->output_uri);
     spec->output_uri = xstrdup("/out/Film.MP4");
     plan = draft(film, spec);
