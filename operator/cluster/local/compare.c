@@ -61,13 +61,15 @@ static void name_one(struct buf *text, size_t *unnamed, const char *path, const 
 
 int local_compare(const cJSON *was, const cJSON *now, const char *work_dir, struct err *err)
 {
+    AUTO(cJSON) cJSON *stored = cJSON_Duplicate(was, true);
     AUTO_BUF struct buf text;
     AUTO_FREE char *more = NULL;
     size_t unnamed = 0;
 
     buf_init(&text, NAMED_MAX);
+    fields_default(stored); /* it may be older than a field */
     for (size_t i = 0; i < fields_count; i++) {
-        const cJSON *a = json_path(was, fields[i].path), *b = json_path(now, fields[i].path);
+        const cJSON *a = json_path(stored, fields[i].path), *b = json_path(now, fields[i].path);
 
         if (is_compared(&fields[i]) && !is_equal(a, b))
             name_one(&text, &unnamed, fields[i].path, a, b);

@@ -2,8 +2,10 @@
 #include "tests/operator/cluster/world.h"
 
 #include "common/clock.h"
+#include "common/contract/fields.h"
 #include "common/file.h"
 #include "common/mem.h"
+#include "operator/cluster/local/compare.h"
 
 #include <inttypes.h>
 #include <signal.h>
@@ -99,6 +101,26 @@ static void other_options_are_named_with_both_values(void **state)
     CHECK_HAS("options", err.msg, "spec.stereo.divergence: was 2, now 3");
     CHECK_HAS("options", err.msg, "spec.encode.crf: was not set, now 18");
     CHECK_HAS("options", err.msg, "; use another --work-dir or delete /tmp/");
+    world_clear(&world);
+}
+
+static void a_stored_job_may_be_older_than_a_field(void **state)
+{
+    AUTO(cJSON) cJSON *old = NULL, *now = NULL;
+    struct world world;
+    struct err err;
+
+    (void)state;
+    world_init(&world, "");
+    fields_default(world.job);
+    old = cJSON_Duplicate(world.job, true);
+    now = cJSON_Duplicate(world.job, true);
+    cJSON_DeleteItemFromObject((cJSON *)(uintptr_t)json_path(old, "spec.stereo"),
+                               "convergenceMode");
+    CHECK_OK(local_compare(old, now, "/tmp/w", &err), err);
+    json_path_set(now, "spec.stereo.convergenceMode", cJSON_CreateString("Auto"));
+    CHECK_ERR(local_compare(old, now, "/tmp/w", &err), err, ERR_CONFIG);
+    CHECK_HAS("was", err.msg, "spec.stereo.convergenceMode: was Fixed, now Auto");
     world_clear(&world);
 }
 
@@ -232,6 +254,7 @@ int main(void)
         cmocka_unit_test(one_folder_has_one_owner),
         cmocka_unit_test(a_lock_of_the_dead_is_waited_for),
         cmocka_unit_test(other_options_are_named_with_both_values),
+        cmocka_unit_test(a_stored_job_may_be_older_than_a_field),
         cmocka_unit_test(long_differences_leave_room_for_the_advice),
         cmocka_unit_test(another_build_is_refused_until_the_job_is_completed),
         cmocka_unit_test(a_broken_store_says_so),
