@@ -14,9 +14,13 @@
 static const struct {
     const char *path, *word;
 } others[] = {
-    { "spec.source.uri", "IN" },          { "spec.output.uri", "OUT" },
-    { "spec.work.uri", "--work-dir" },    { "spec.depth.uri", "--depth" },
-    { "spec.depth.provider", "--depth" }, { "spec.encode", "--codec" },
+    { "spec.source.uri", "IN" },
+    { "spec.output.uri", "OUT" },
+    { "spec.work.uri", "--work-dir" },
+    { "spec.depth.uri", "--depth" },
+    { "spec.depth.provider", "--depth" },
+    { "spec.encode", "--codec" },
+    { "spec.stereo.convergenceMode", "--convergence" },
 };
 
 /* NULL: it has none. *dashes: it goes without "--" of its own. */

@@ -89,6 +89,19 @@ static void depth_apply(struct cursor *cursor, const char *value)
     }
 }
 
+/* So are "--convergence 0.4" and "--convergence auto". */
+static void convergence_apply(struct cursor *cursor, const struct field *field, const char *value)
+{
+    bool follows = strcmp(value, "auto") == 0;
+    struct err err;
+
+    json_path_set(cursor->out->job, "spec.stereo.convergenceMode",
+                  cJSON_CreateString(follows ? "Auto" : "Fixed"));
+    if (!follows && fields_set_flag(cursor->out->job, field, value, &err) < 0)
+        problems_add(cursor->problems, "--convergence: must be a number 0..1, or auto, not '%s'",
+                     value);
+}
+
 static void field_apply(struct cursor *cursor, const struct field *field, const char *inline_value)
 {
     const char *value;
@@ -98,7 +111,9 @@ static void field_apply(struct cursor *cursor, const struct field *field, const 
         value = "true";
     else
         value = value_of(cursor, field->flag, inline_value);
-    if (value && fields_set_flag(cursor->out->job, field, value, &err) < 0)
+    if (value && strcmp(field->flag, "convergence") == 0)
+        convergence_apply(cursor, field, value);
+    else if (value && fields_set_flag(cursor->out->job, field, value, &err) < 0)
         problems_add(cursor->problems, "%s", err.msg);
 }
 

@@ -48,6 +48,7 @@ static const char *const layouts[] = { "FullSBS",
                                        "AnaglyphGray",
                                        "RGBD",
                                        NULL };
+static const char *const convergences[] = { "Fixed", "Auto", NULL };
 static const char *const views[] = { "Both", "Left", "Right", NULL };
 static const char *const providers[] = { "Classical", "Video", NULL };
 static const char *const pix_fmts[] = { "yuv420p", "yuv420p10le", "yuv444p", "yuv444p10le", NULL };
@@ -276,10 +277,19 @@ const struct field fields[] = {
       .def = "0.5",
       .max = 1,
       .flag = "convergence",
-      .metavar = "DEPTH",
+      .metavar = "DEPTH|auto",
       .immutable = true,
       .doc = "The depth that lies on the screen, 0 (far) to 1 (near). With 1 everything is behind "
-             "the screen, with 0 everything is before it." },
+             "the screen, with 0 everything is before it. Not used with convergenceMode: Auto." },
+    { .path = "spec.stereo.convergenceMode",
+      .type = FIELD_ENUM,
+      .def = "\"Fixed\"",
+      .values = convergences,
+      .immutable = true,
+      .doc =
+          "Fixed: the depth of spec.stereo.convergence lies on the screen. Auto: what the middle "
+          "of the picture shows does, gliding within a shot, stepping at a cut, and as far as "
+          "nothing comes nearer than 1 % or goes farther than 2 % of the width." },
     { .path = "spec.stereo.syntheticView",
       .type = FIELD_ENUM,
       .def = "\"Both\"",

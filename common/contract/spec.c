@@ -94,6 +94,7 @@ static void get_film(struct reader *reader, struct job_spec *spec)
     spec->to_s = get_number(reader, "spec.source.toSeconds", 0);
     spec->layout = (enum layout)get_enum(reader, "spec.stereo.layout");
     spec->divergence = get_number(reader, "spec.stereo.divergence", 0);
+    spec->convergence_mode = (enum convergence_mode)get_enum(reader, "spec.stereo.convergenceMode");
     spec->convergence = get_number(reader, "spec.stereo.convergence", 0);
     spec->ipd_offset = get_number(reader, "spec.stereo.ipdOffset", 0);
     spec->foreground_scale = get_number(reader, "spec.stereo.foregroundScale", 0);

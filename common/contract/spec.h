@@ -31,6 +31,7 @@ enum layout { /* in the order of the field table */
 #define LAYOUT_COUNT (LAYOUT_RGBD + 1)
 };
 enum synthetic_view { SYNTHETIC_BOTH, SYNTHETIC_LEFT, SYNTHETIC_RIGHT };
+enum convergence_mode { CONVERGENCE_FIXED, CONVERGENCE_AUTO };
 enum segment_mode { SEGMENT_INDEX, SEGMENT_COPY };
 enum depth_kind { DEPTH_CLASSICAL, DEPTH_VIDEO };
 
@@ -45,8 +46,9 @@ struct job_spec {
     double from_s, to_s; /* of the film, from its first frame; to_s 0 = to its end */
 
     enum layout layout;
-    double divergence;       /* % of one view's width, 0..10 */
-    double convergence;      /* the depth that stays on the screen, 0..1 */
+    double divergence; /* % of one view's width, 0..10 */
+    enum convergence_mode convergence_mode;
+    double convergence;      /* CONVERGENCE_FIXED: the depth that stays on the screen, 0..1 */
     double ipd_offset;       /* % of one view's width, -10..10; above 0 nearer */
     double foreground_scale; /* -3..3 */
     int edge_dilation;       /* samples of depth, 0..8 */

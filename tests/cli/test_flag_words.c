@@ -17,6 +17,7 @@ static const struct row {
       "--to: must be after --from (5)" },
     { "spec.source.uri: /f.mp4: Permission denied", "IN: /f.mp4: Permission denied" },
     { "spec.output.uri: must end in .mp4", "OUT: must end in .mp4" },
+    { "spec.stereo.convergenceMode: x", "--convergence: x" },
     { "spec.depth.uri: has 5 frames", "--depth: has 5 frames" },
     { "longer segments (spec.segment.seconds), or spec.parallelism.",
       "longer segments (--segment-seconds), or --parallelism." },

@@ -62,6 +62,8 @@ static const struct {
     { "spec.stereo.divergence", "10", "-0.1", "must be a number 0..10, not -0.1" },
     { "spec.stereo.divergence", "2.5", QUOTE("2.5"), "must be a number 0..10, not '2.5'" },
     { "spec.stereo.convergence", "1", "1.5", "must be a number 0..1, not 1.5" },
+    { "spec.stereo.convergenceMode", QUOTE("Auto"), QUOTE("auto"),
+      "'auto' is not one of Fixed, Auto; did you mean Auto?" },
     { "spec.stereo.ipdOffset", "-10", "10.5", "must be a number -10..10, not 10.5" },
     { "spec.stereo.foregroundScale", "-3", "4", "must be a number -3..3, not 4" },
     { "spec.stereo.edgeDilation", "8", "9", "must be a whole number 0..8, not 9" },

@@ -199,16 +199,27 @@ class CutsTest(Case):
         film, results = films.film(name), []
         for segments in counts:
             out = self.folder / f"{name}-{segments}.mp4"
+            out.unlink(missing_ok=True)
             done = convert(film.path, out, "--codec", "libx264", "--crf", "0", "--preset",
                            "ultrafast", *args, segments=segments)
             self.succeeded(done, out)
             results.append(pictures(out))
         self.assertEqual(len(results[0]), film.frames)
         self.assertEqual(results[0], results[1], f"{name}: {counts} segments differ")
+        return results[0]
 
     @short
     def test_one_and_seven_segments_are_equal(self):
         self.same("h264-b")
+
+    @long
+    def test_a_screen_that_follows_the_film(self):
+        """Glides by a bounded window as well, over depth from the picture and from a film."""
+        lies = self.same("h264-b", "--convergence", "auto")
+        self.assertNotEqual(lies, self.same("h264-b", counts=(1, 1)))
+        depth = f"video:{films.film('h264-b').path}"
+        lies = self.same("h264-b", "--convergence", "auto", "--depth", depth)
+        self.assertNotEqual(lies, self.same("h264-b", "--depth", depth, counts=(1, 1)))
 
     @long
     def test_open_gops_are_equal(self):

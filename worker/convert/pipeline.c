@@ -5,8 +5,12 @@
 #include "common/failpoint.h"
 #include "common/log.h"
 #include "common/mem.h"
+#include "worker/depth/following.h"
 #include "worker/media/piece.h"
+#include "worker/stereo/comfort.h"
+#include "worker/stereo/shape.h"
 
+#include <math.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -140,23 +144,63 @@ static int open_film(struct pipeline *p, struct err *err)
     return 0;
 }
 
-static int open_depth(struct pipeline *p, struct err *err)
+static int new_depth(struct pipeline *p, struct err *err)
 {
     const struct plan_video *video = &p->plan->video;
+    const struct job_spec *spec = p->job->spec;
+    struct depth *film;
 
-    switch (p->job->spec->depth) {
+    switch (spec->depth) {
     case DEPTH_CLASSICAL:
-        if (depth_classical_new(&p->depth, video->width, video->height, video->bit_depth, err) < 0)
-            return -1;
-        p->depth->screen = (uint16_t)(p->job->spec->convergence * 65535 + .5);
-        return 0;
+        return depth_classical_new(&p->depth, video->width, video->height, video->bit_depth, err);
     case DEPTH_VIDEO:
-        if (depth_video_new(&p->depth_film, p->job->spec->depth_uri, p->plan, p->segment, err) < 0)
+        if (depth_video_new(&p->depth_film, spec->depth_uri, p->plan, p->segment, err) < 0)
             return -1;
-        p->depth = depth_video_base(p->depth_film);
+        film = depth_video_base(p->depth_film);
+        if (spec->convergence_mode == CONVERGENCE_AUTO)
+            return depth_following_new(&p->depth, film, video->width, video->height, err);
+        p->depth = film;
         return 0;
     }
-    return err_set(err, ERR_INTERNAL, "depth provider %d", (int)p->job->spec->depth);
+    return err_set(err, ERR_INTERNAL, "depth provider %d", (int)spec->depth);
+}
+
+static double shown(const struct job_spec *spec, double depth)
+{
+    return shape_bend(spec->foreground_scale, (uint16_t)lround(depth * UINT16_MAX)) /
+           (double)UINT16_MAX;
+}
+
+static uint16_t unbent(const struct job_spec *spec, double depth)
+{
+    return shape_unbend(spec->foreground_scale, (uint16_t)lround(depth * UINT16_MAX));
+}
+
+/* Convergence and comfort are of depths as they are shown, bent by foregroundScale. */
+static void lay_screen(struct pipeline *p)
+{
+    const struct job_spec *spec = p->job->spec;
+    struct depth_span span = { 0, 1 }, screen;
+
+    p->depth->screen = unbent(spec, spec->convergence);
+    if (spec->convergence_mode == CONVERGENCE_FIXED)
+        return;
+    if (spec->depth == DEPTH_CLASSICAL)
+        span = (struct depth_span){ shown(spec, DEPTH_CLASSICAL_FARTHEST),
+                                    shown(spec, DEPTH_CLASSICAL_NEAREST) };
+    screen = comfort_screen(spec, span);
+    p->depth->follows = true;
+    p->depth->screen_low = unbent(spec, screen.farthest);
+    p->depth->screen_high = unbent(spec, screen.nearest);
+    p->screen_low = UINT16_MAX;
+}
+
+static int open_depth(struct pipeline *p, struct err *err)
+{
+    if (new_depth(p, err) < 0)
+        return -1;
+    lay_screen(p);
+    return 0;
 }
 
 static int open_encoder(struct pipeline *p, struct err *err)
@@ -198,7 +242,7 @@ static int open_parts(struct pipeline *p, struct err *err)
         .preserve_border = spec->preserve_border,
     };
 
-    if (open_film(p, err) < 0 || open_depth(p, err) < 0 || warp_new(&p->warp, &warp, err) < 0)
+    if (open_film(p, err) < 0 || warp_new(&p->warp, &warp, err) < 0 || open_depth(p, err) < 0)
         return -1;
     return open_encoder(p, err);
 }
@@ -324,6 +368,9 @@ static void log_clocks(const struct pipeline *p)
                  (double)(clock->wall_us - clock->waited_us) / 1e6, (double)clock->wall_us / 1e6,
                  (double)clock->cpu_us / 1e6);
     }
+    if (p->screen_low <= p->screen_high && p->depth->follows)
+        log_info("segment %u: the screen lay at depths %.3f to %.3f", p->job->id.index,
+                 p->screen_low / 65535., p->screen_high / 65535.);
 }
 
 /* Is what was encoded what the segment owns? */

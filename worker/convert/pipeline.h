@@ -44,7 +44,7 @@ struct pipeline {
     struct media_source *source;
     struct media_decoder *decoder;
     struct depth *depth;
-    struct depth_video *depth_film; /* the same as depth when it is a film; else NULL */
+    struct depth_video *depth_film; /* depth's own, when it comes from a film; else NULL */
     struct warp *warp;
     struct media_encoder *encoder;
     struct media_checker *checker;
@@ -63,7 +63,9 @@ struct pipeline {
 
     struct repair repair; /* the decode stage's, when repairing */
     int64_t damaged;      /* the decode stage's: frames of the segment */
-    bool incomplete;      /* frames did not come that the plan has: the segment wants repairing */
+    uint16_t screen_low,
+        screen_high; /* the warp stage's: where the screen lay; low > high: not yet */
+    bool incomplete; /* frames did not come that the plan has: the segment wants repairing */
 
     /* the encode stage's, read when all have ended */
     int64_t frames, first_pts, last_pts;
@@ -75,6 +77,7 @@ struct pipeline {
 struct deep_frame {
     struct media_frame *frame; /* owned */
     struct plane16 depth;      /* px owned */
+    uint16_t screen;           /* of the depths, the one that lies on the screen */
 };
 void deep_frame_free(struct deep_frame *deep);
 AUTO_DEFINE(deep_frame, struct deep_frame *, deep_frame_free)

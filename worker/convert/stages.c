@@ -215,6 +215,7 @@ static int pop_ready(struct pipeline *p, struct pipeline_clock *clock, struct ri
             continue;
         deep = TAKE(ring->spare);
         deep->frame = TAKE(waiting->frame);
+        deep->screen = p->depth->screen;
         if (pipeline_give(clock, p->deep, deep) < 0) {
             deep_frame_free(deep);
             *open = false;
@@ -287,6 +288,15 @@ static int new_packed(struct media_frame **out, const struct pipeline *p, struct
         out, plan->packed_width, plan->packed_height, plan->video.bit_depth, err);
 }
 
+static void lay_screen(struct pipeline *p, uint16_t screen)
+{
+    warp_set_screen(p->warp, screen);
+    if (screen < p->screen_low)
+        p->screen_low = screen;
+    if (screen > p->screen_high)
+        p->screen_high = screen;
+}
+
 int stage_warp(struct pipeline *p, struct pipeline_clock *clock, struct err *err)
 {
     for (;;) {
@@ -304,6 +314,8 @@ int stage_warp(struct pipeline *p, struct pipeline_clock *clock, struct err *err
             return -1;
         in = media_frame_image(deep->frame);
         out = media_frame_image(packed);
+        if (p->depth->follows)
+            lay_screen(p, deep->screen);
         warp_frame(p->warp, &out, &in, &deep->depth);
         media_frame_set_pts(packed, media_frame_pts(deep->frame));
         if (media_frame_add_captions(packed, deep->frame, err) < 0)

@@ -15,7 +15,8 @@
 #include "worker/depth/frame.h"
 #include "worker/depth/normalise.h"
 #include "worker/depth/refine.h"
-#include "worker/depth/scene_cut.h"
+#include "worker/depth/screen.h"
+#include "worker/depth/shots.h"
 #include "worker/depth/smooth.h"
 #include "worker/depth/steady.h"
 
@@ -35,15 +36,17 @@
 _Static_assert(STEADY_REACH <= SHOT_REACH, "what is averaged has been fused");
 _Static_assert(MOTION_REACH <= FUSE_REACH, "what is chained has been pushed");
 _Static_assert(FACTS > 2 * LOOK_AHEAD + 1, "facts are kept as long as they are looked at");
+_Static_assert(SHOTS_KEPT >= FACTS, "and scores");
 _Static_assert(PICTURES > LOOK_AHEAD + STEADY_REACH, "pictures too");
+_Static_assert(SCREEN_REACH <= SHOT_REACH, "its middles have been fused");
 _Static_assert(LOOK_AHEAD <= 24, "depth.h promises it");
 
-struct facts {      /* of one frame; the first three from push, the rest from fuse */
-    uint32_t score; /* against the frame before; 0 for the first */
+struct facts { /* of one frame; bars, range and middle from fuse, the rest from push */
     int horizon;
     bool seen; /* not all black */
     struct frame_bars alone, bars;
     struct depth_range range;
+    uint16_t middle;                 /* nearness there, weighted */
     uint8_t *text;                   /* blocks of the low size */
     struct flow_vector *came, *back; /* from the frame before to this one; from this to that one */
 };
@@ -53,18 +56,14 @@ struct picture {
     uint16_t *fine, *low_luma, *near;
 };
 
-struct shot { /* frames first..last around one, of one shot */
-    int64_t first, last;
-};
-
 struct classical {
     struct depth base;
     struct classical_parts parts;
     int view_width, view_height, bit_depth;
     int cols, rows, text_cols, text_rows; /* blocks */
     struct low *low;
-    struct pyramid pyramids[2];       /* by parity of the frame */
-    uint32_t bins[2][SCENE_CUT_BINS]; /* likewise */
+    struct pyramid pyramids[2]; /* by parity of the frame */
+    struct shots shots;
     struct picture pictures[PICTURES];
     struct facts facts[FACTS];
     struct cue_space space;
@@ -89,39 +88,6 @@ static struct picture *picture_at(struct classical *c, int64_t t)
     return &c->pictures[t % PICTURES];
 }
 
-static bool is_cut(struct classical *c, int64_t t)
-{
-    uint32_t scores[2 * SCENE_CUT_REACH + 1];
-    int count = 0, at = 0;
-
-    for (int64_t u = t - SCENE_CUT_REACH; u <= t + SCENE_CUT_REACH; u++) {
-        if (u < 1 || u >= c->pushed)
-            continue;
-        if (u == t)
-            at = count;
-        scores[count++] = facts_at(c, u)->score;
-    }
-    return scene_cut_is(scores, count, at);
-}
-
-static struct shot shot_around(struct classical *c, int64_t t, int reach)
-{
-    struct shot shot = { t, t };
-
-    while (shot.first > 0 && shot.first > t - reach && !is_cut(c, shot.first))
-        shot.first--;
-    while (shot.last + 1 < c->pushed && shot.last < t + reach && !is_cut(c, shot.last + 1))
-        shot.last++;
-    return shot;
-}
-
-static struct shot shot_within(struct shot shot, int64_t t, int reach)
-{
-    shot.first = shot.first < t - reach ? t - reach : shot.first;
-    shot.last = shot.last > t + reach ? t + reach : shot.last;
-    return shot;
-}
-
 /* ---- push ---- */
 
 static void compare_frames(struct classical *c)
@@ -130,13 +96,11 @@ static void compare_frames(struct classical *c)
     const struct low *half = picture_at(c, c->pushed)->half;
     int parity = (int)(c->pushed & 1), n = half->width * half->height;
 
-    scene_cut_histogram(c->bins[parity], half->luma, n);
     pyramid_load(&c->pyramids[parity], half->luma);
-    facts->score = 0;
+    shots_push(&c->shots, half->luma,
+               c->pushed > 0 ? picture_at(c, c->pushed - 1)->half->luma : NULL, n);
     if (c->pushed == 0)
         return;
-    facts->score = scene_cut_score(c->bins[!parity], c->bins[parity],
-                                   picture_at(c, c->pushed - 1)->half->luma, half->luma, n);
     flow_find(facts->came, c->ways, &c->pyramids[!parity], &c->pyramids[parity]);
     flow_find(facts->back, c->ways, &c->pyramids[parity], &c->pyramids[!parity]);
 }
@@ -247,7 +211,7 @@ static void motion_around(struct classical *c, struct shot shot, int64_t t)
 
 static void fuse(struct classical *c, int64_t t)
 {
-    struct shot shot = shot_around(c, t, FUSE_REACH);
+    struct shot shot = shots_around(&c->shots, t, FUSE_REACH);
     struct picture *picture = picture_at(c, t);
     struct facts *facts = facts_at(c, t);
     int w = picture->half->width, h = picture->half->height;
@@ -265,6 +229,7 @@ static void fuse(struct classical *c, int64_t t)
     smooth_box(picture->near, w, h, 1, c->space.sums, c->space.scratch);
     facts->range =
         normalise_percentiles(picture->near + view.top * w, w * (view.bottom - view.top));
+    facts->middle = screen_middle(picture->near + view.top * w, w, view.bottom - view.top, w);
 }
 
 /* ---- pop ---- */
@@ -284,6 +249,17 @@ static struct depth_range range_at(struct classical *c, struct shot shot, int64_
     for (int64_t u = shot.first; u <= shot.last; u++)
         ranges[count++] = facts_at(c, u)->range;
     return normalise_window(ranges, count, (int)(t - shot.first));
+}
+
+static uint16_t middle_around(struct classical *c, struct shot shot, int64_t t)
+{
+    uint16_t middles[2 * SCREEN_REACH + 1];
+    int count = 0;
+
+    shot = shot_within(shot, t, SCREEN_REACH);
+    for (int64_t u = shot.first; u <= shot.last; u++)
+        middles[count++] = facts_at(c, u)->middle;
+    return screen_mean(middles, count);
 }
 
 static void steady_around(struct classical *c, uint16_t *out, struct shot shot, int64_t t)
@@ -352,10 +328,24 @@ static void mark_screen(struct classical *c, int64_t t)
     mark(c, w - bars->right, 0, w, h);
 }
 
+static int cap(int v)
+{
+    return MIDDLE + (((v - MIDDLE) * STRENGTH_Q8) >> 8);
+}
+
+/* On what depth its middle comes to. */
+static void lay_screen(struct classical *c, struct shot shot, int64_t t, struct depth_range range)
+{
+    uint16_t middle = middle_around(c, shot, t);
+
+    normalise_row(&middle, &middle, 1, range);
+    c->base.screen = screen_follow(&c->base, (uint16_t)cap(middle));
+}
+
 static void cap_row(uint16_t *row, const uint16_t *screen, int width, int plane)
 {
     for (int x = 0; x < width; x++) {
-        int v = MIDDLE + (((row[x] - MIDDLE) * STRENGTH_Q8) >> 8);
+        int v = cap(row[x]);
 
         row[x] = (uint16_t)(v + (plane - v) * screen[x] / 256);
     }
@@ -377,7 +367,7 @@ static int classical_pop(struct depth *depth, struct plane16 *out, bool *ready, 
         return 0;
     while (c->fused <= t + SHOT_REACH && c->fused < c->pushed)
         fuse(c, c->fused++);
-    shot = shot_around(c, t, SHOT_REACH);
+    shot = shots_around(&c->shots, t, SHOT_REACH);
     range = range_at(c, shot, t);
     steady_around(c, c->one_cue, shot, t);
     if (c->parts.refine)
@@ -385,6 +375,8 @@ static int classical_pop(struct depth *depth, struct plane16 *out, bool *ready, 
     else
         double_up(near, c->one_cue, w, h, picture->half->width);
     mark_screen(c, t);
+    if (depth->follows)
+        lay_screen(c, shot, t, range);
     for (int y = 0; y < h; y++) {
         uint16_t *row = (uint16_t *)(void *)((char *)out->px + y * out->stride);
 

@@ -34,13 +34,18 @@ struct depth { /* first member of an implementation */
     int width, height;   /* of the depth planes */
     uint32_t look_ahead; /* frames that push must be ahead of pop, at most 24 */
     uint16_t screen;     /* of the screen plane, where a provider puts letterbox bars and burnt-in
-                          * subtitles; who knows the convergence sets it before the first pop */
+                          * subtitles; who knows the convergence sets it before the first pop.
+                          * Where it follows the film it is that of the depth popped last */
+    bool follows;        /* each pop sets screen: set before the first push, with its bounds */
+    uint16_t screen_low, screen_high;
 };
 void depth_free(struct depth *depth);
 AUTO_DEFINE(depth, struct depth *, depth_free)
 
 /* R of the classical provider: the sum of its operators' supports, in frames. */
 uint32_t depth_classical_support(void);
+#define DEPTH_CLASSICAL_FARTHEST .2
+#define DEPTH_CLASSICAL_NEAREST  .8
 /* Frames of width x height, bit_depth 8 or 10. ERR_NOMEM. Caller owns *out. A guess without a model
  * deserves little trust, so its depths keep to 60 % of the range around the middle (.2 .. .8): at
  * convergence .5 that is 60 % of the asked strength. The first depth_classical_support() depths of

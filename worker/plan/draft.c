@@ -4,6 +4,7 @@
 #include "common/contract/uri.h"
 #include "common/mem.h"
 #include "worker/depth/depth.h"
+#include "worker/depth/following.h"
 #include "worker/job.h"
 #include "worker/media/encoder.h"
 #include "worker/media/output.h"
@@ -339,7 +340,9 @@ int plan_draft(struct plan **out, const struct film *film, const struct job_spec
     if (strcmp(container, CONTAINER_HLS) == 0 && !media_package_takes(plan->codec))
         return err_set(err, ERR_CONFIG, "spec.encode.codec: %s: HLS takes H.264, HEVC and AV1 only",
                        plan->codec);
-    plan->window = spec->depth == DEPTH_CLASSICAL ? depth_classical_support() : 0;
+    plan->window = spec->depth == DEPTH_CLASSICAL               ? depth_classical_support()
+                   : spec->convergence_mode == CONVERGENCE_AUTO ? depth_following_support()
+                                                                : 0;
     plan->window += plan->video.interlaced; /* a field's neighbours */
     plan->memory_bytes = plan_memory(plan, film_video(film), media_encoder_full_chroma(plan, spec));
     (void)snprintf(plan->build, sizeof(plan->build), "%s", job_build());

@@ -21,6 +21,4 @@ uint64_t plan_memory(const struct plan *plan, const struct media_stream *video, 
 /* Adds what is to be said of the 3D itself: colour that the encoder halves, depth that tires. */
 void plan_warning_stereo(char *out, size_t size, const struct plan *plan,
                          const struct job_spec *spec);
-/* Can eyes bear parallax of so many percent of the width before and behind the screen for long? */
-bool plan_stereo_is_comfortable(double front, double behind);
 #endif

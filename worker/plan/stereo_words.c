@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "worker/depth/depth.h"
 #include "worker/media/encoder.h"
 #include "worker/plan/draft.h"
+#include "worker/stereo/comfort.h"
 
 #include <stdio.h>
 #include <string.h>
-
-#define NEAR_MOST 1. /* percent of the width before the screen that eyes bear for long */
-#define FAR_MOST  2. /* and behind it */
-#define SLACK     .005
 
 static void add(char *out, size_t size, const char *text)
 {
@@ -31,25 +29,27 @@ static void say_colour(char *out, size_t size, const struct plan *plan, const st
     add(out, size, text);
 }
 
-bool plan_stereo_is_comfortable(double front, double behind)
-{
-    return front <= NEAR_MOST + SLACK && behind <= FAR_MOST + SLACK;
-}
-
-/* Depth 1 lies in front of the screen by what is left of the divergence above the convergence. */
+/* Depth 1 lies in front of the screen by what is left of the divergence above the convergence;
+ * where the screen follows the film it keeps to what the provider's depths can be. */
 static void say_comfort(char *out, size_t size, const struct job_spec *spec)
 {
-    double front = spec->divergence * (1 - spec->convergence) + spec->ipd_offset;
-    double back = spec->divergence * spec->convergence - spec->ipd_offset;
+    struct depth_span depths = { 0, 1 }, screen = { spec->convergence, spec->convergence };
+    double front, back;
     char text[300];
 
-    if (spec->layout == LAYOUT_DEPTH || spec->layout == LAYOUT_RGBD ||
-        plan_stereo_is_comfortable(front, back))
+    if (spec->convergence_mode == CONVERGENCE_AUTO) {
+        if (spec->depth == DEPTH_CLASSICAL && spec->foreground_scale == 0)
+            depths = (struct depth_span){ DEPTH_CLASSICAL_FARTHEST, DEPTH_CLASSICAL_NEAREST };
+        screen = comfort_screen(spec, depths);
+    }
+    front = spec->divergence * (depths.nearest - screen.farthest) + spec->ipd_offset;
+    back = spec->divergence * (screen.nearest - depths.farthest) - spec->ipd_offset;
+    if (spec->layout == LAYOUT_DEPTH || spec->layout == LAYOUT_RGBD || comfort_is_kept(front, back))
         return;
     (void)snprintf(text, sizeof(text),
                    "The depth may tire the eyes: it reaches %.1f %% of the width before the "
                    "screen and %.1f %% behind it; up to %.0f %% and %.0f %% are comfortable.",
-                   front, back, NEAR_MOST, FAR_MOST);
+                   front, back, COMFORT_FRONT, COMFORT_BEHIND);
     add(out, size, text);
 }
 

@@ -2,8 +2,8 @@
 #include "worker/preview/pictures.h"
 
 #include "common/mem.h"
-#include "worker/plan/draft.h"
 #include "worker/preview/label.h"
+#include "worker/stereo/comfort.h"
 #include "worker/stereo/warp.h"
 
 #include <math.h>
@@ -44,7 +44,7 @@ struct cell cell_of(const struct plane16 *depth, double divergence, double conve
     extremes(&far, &near, depth);
     cell.front = fmax(0, divergence * (near - convergence) + ipd_offset);
     cell.behind = fmax(0, divergence * (convergence - far) - ipd_offset);
-    cell.comfortable = plan_stereo_is_comfortable(cell.front, cell.behind);
+    cell.comfortable = comfort_is_kept(cell.front, cell.behind);
     return cell;
 }
 

@@ -4,6 +4,7 @@
 #include "common/mem.h"
 #include "worker/convert/depth_video.h"
 #include "worker/media/decoder.h"
+#include "worker/stereo/shape.h"
 
 #include <stdlib.h>
 
@@ -79,7 +80,8 @@ static int open_depth(struct taking *t, int i, struct plane16 *plane, struct err
         if (depth_classical_new(&t->depth[i], video->width, video->height, video->bit_depth, err) <
             0)
             return -1;
-        t->depth[i]->screen = (uint16_t)(t->opts->convergences[i] * 65535 + .5);
+        t->depth[i]->screen =
+            shape_unbend(spec->foreground_scale, (uint16_t)(t->opts->convergences[i] * 65535 + .5));
     }
     plane->width = t->depth[i]->width;
     plane->height = t->depth[i]->height;

@@ -31,17 +31,34 @@ static double level(double x, int n, int inverse)
     return knees[n] + log(expm1(x * (high - low) + low)) / STEEP;
 }
 
+uint16_t shape_bend(double scale, uint16_t depth)
+{
+    double size = fmin(fabs(scale), 3), part = size - floor(size), x = depth / DEPTH_MAX;
+    int below = (int)floor(size), above = below < 3 ? below + 1 : 3;
+    double y = (1 - part) * level(x, below, scale < 0) + part * level(x, above, scale < 0);
+
+    return (uint16_t)lround(fmin(fmax(y, 0), 1) * DEPTH_MAX);
+}
+
+uint16_t shape_unbend(double scale, uint16_t depth)
+{
+    int low = 0, high = UINT16_MAX;
+
+    while (low < high) {
+        int middle = (low + high) / 2;
+
+        if (shape_bend(scale, (uint16_t)middle) < depth)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return (uint16_t)low;
+}
+
 void shape_curve(uint16_t curve[65536], double scale)
 {
-    double size = fmin(fabs(scale), 3), part = size - floor(size);
-    int below = (int)floor(size), above = below < 3 ? below + 1 : 3;
-
-    for (int i = 0; i < 65536; i++) {
-        double x = i / DEPTH_MAX;
-        double y = (1 - part) * level(x, below, scale < 0) + part * level(x, above, scale < 0);
-
-        curve[i] = (uint16_t)lround(fmin(fmax(y, 0), 1) * DEPTH_MAX);
-    }
+    for (int i = 0; i < 65536; i++)
+        curve[i] = shape_bend(scale, (uint16_t)i);
 }
 
 /* The highest of the samples at most radius steps away; from and to are n samples, step apart. */

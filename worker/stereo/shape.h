@@ -11,6 +11,9 @@
 /* scale -3..3; 0 is the identity, whole levels are softplus curves, below 0 their inverses, and
  * between two levels the mean of both by distance. */
 void shape_curve(uint16_t curve[65536], double scale);
+/* One value of the curve, and the least depth that it bends to this or above. */
+uint16_t shape_bend(double scale, uint16_t depth);
+uint16_t shape_unbend(double scale, uint16_t depth);
 /* The highest depth within radius columns and rows. out has width * height samples without gaps,
  * scratch as many; in may not be out. */
 struct plane16 shape_dilate(uint16_t *out, uint16_t *scratch, const struct plane16 *in, int radius);

@@ -13,6 +13,7 @@
 
 #define EDGE_MIN_PX_Q8 384  /* depth steps that move an eye by less need no snapping */
 #define EDGE_MIN_DEPTH 1311 /* and never less than 2 % of the depth range */
+#define DEPTH_MAX      65535.
 
 struct eye_maps {     /* of the two luma rows over one chroma row */
     int32_t *base[2]; /* owned */
@@ -184,6 +185,12 @@ void warp_free(struct warp *warp)
     free(warp->whole_memory[EYE_LEFT]);
     free(warp->whole_memory[EYE_RIGHT]);
     free(warp);
+}
+
+void warp_set_screen(struct warp *warp, uint16_t depth)
+{
+    warp->opts.convergence = (warp->curve ? warp->curve[depth] : depth) / DEPTH_MAX;
+    warp->parallax = parallax_from(&warp->opts);
 }
 
 /* Into warp->padded. */

@@ -24,7 +24,7 @@ struct warp_opts {
     int color_space, color_range; /* H.273, as libav has them; anaglyphs are mixed by them */
     enum layout layout;
     enum synthetic_view synthetic;
-    double divergence, convergence; /* turned to fixed point once, here */
+    double divergence, convergence; /* turned to fixed point */
     double ipd_offset;              /* % of the width that every p is moved; above 0 nearer */
     double foreground_scale;        /* -3..3, see shape.h */
     int edge_dilation;              /* samples of depth that near things grow */
@@ -36,6 +36,9 @@ struct warp_opts {
 int warp_new(struct warp **out, const struct warp_opts *opts, struct err *err);
 void warp_free(struct warp *warp);
 AUTO_DEFINE(warp, struct warp *, warp_free)
+/* The depth that lies on the screen from now on, before foreground_scale bends it: of the same kind
+ * as those that warp_frame is given. Bars and subtitles lie flat there. */
+void warp_set_screen(struct warp *warp, uint16_t depth);
 /* in: the view; depth: any size up to the view's, scaled up here with edges snapped to it;
  * out: layout_packed_size(); of anaglyphs it may have full_chroma. Cannot fail. LAYOUT_DEPTH
  * writes depth as luma, LAYOUT_RGBD also the view beside it. */

@@ -23,7 +23,8 @@ LEAST = {"apiVersion": "stereojob.io/v1", "kind": "StereoJob", "metadata": {"nam
          "spec": {"source": {"uri": "s3://films/in.mp4"}, "output": {"uri": "s3://films/out.mp4"}}}
 DEFAULTS = {
     "spec.output.overwrite": False, "spec.stereo.layout": "FullSBS", "spec.stereo.divergence": 2,
-    "spec.stereo.convergence": 0.5, "spec.stereo.syntheticView": "Both", "spec.depth.provider": "Classical",
+    "spec.stereo.convergence": 0.5, "spec.stereo.convergenceMode": "Fixed", "spec.stereo.syntheticView": "Both",
+    "spec.depth.provider": "Classical",
     "spec.encode.codec": "auto", "spec.segment.mode": "Index", "spec.backoffLimitPerIndex": 3,
     "spec.stallSeconds": 120, "spec.suspend": False, "spec.cancel": False, "spec.podRetention": 3,
 }

@@ -77,7 +77,10 @@ static struct image *painted(const struct painter *painter)
     return frame;
 }
 
-/* The depth of a still film of this picture, for a screen plane of this depth. Caller frees. */
+#define FOLLOWS (-1)
+
+/* The depth of a still film of this picture, for a screen plane of this depth, or one that follows
+ * the film. Caller frees. */
 static uint16_t *depth_on_screen(const struct painter *painter, int screen)
 {
     AUTO(depth) struct depth *depth = NULL;
@@ -90,7 +93,10 @@ static uint16_t *depth_on_screen(const struct painter *painter, int screen)
     CHECK_OK(depth_classical_new(&depth, WIDTH, HEIGHT, 8, &err), err);
     CHECK_INT("width", depth->width, WIDTH);
     CHECK_INT("the middle unless it is set", depth->screen, 32768);
-    depth->screen = (uint16_t)screen;
+    if (screen != FOLLOWS)
+        depth->screen = (uint16_t)screen;
+    depth->follows = screen == FOLLOWS;
+    depth->screen_high = UINT16_MAX;
     for (int t = 0; t < FRAMES; t++)
         CHECK_OK(depth->ops->push(depth, frame, &err) || depth->ops->pop(depth, &out, &ready, &err),
                  err);
@@ -174,6 +180,26 @@ static void bars_and_subtitles_lie_on_the_screen(void **state)
     free(px);
 }
 
+/* It lies on what the middle shows, and they on it. */
+static void bars_lie_on_a_screen_that_follows(void **state)
+{
+    uint16_t *px = depth_on_screen(&(struct painter){ paint_framed }, FOLLOWS);
+    int screen = px[5 * WIDTH + 7], below = 0, above = 0;
+
+    (void)state;
+    for (int x = 0; x < WIDTH; x++) {
+        CHECK_INT("upper bar", px[5 * WIDTH + x], screen);
+        CHECK_INT("lower bar", px[(HEIGHT - 3) * WIDTH + x], screen);
+    }
+    for (int y = 52; y < 92; y++)
+        for (int x = 88; x < 168; x++) {
+            below += px[y * WIDTH + x] < screen;
+            above += px[y * WIDTH + x] > screen;
+        }
+    assert_true(below > 500 && above > 500);
+    free(px);
+}
+
 static void eight_and_ten_bits_give_the_same_depth(void **state)
 {
     struct film film;
@@ -228,6 +254,7 @@ int main(void)
         cmocka_unit_test(objects_stand_out),
         cmocka_unit_test(the_sky_is_far),
         cmocka_unit_test(bars_and_subtitles_lie_on_the_screen),
+        cmocka_unit_test(bars_lie_on_a_screen_that_follows),
         cmocka_unit_test(eight_and_ten_bits_give_the_same_depth),
         cmocka_unit_test(odd_sizes_and_short_films_work),
         cmocka_unit_test(a_frame_of_another_size_is_refused),

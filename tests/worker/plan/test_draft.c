@@ -184,6 +184,8 @@ static void depths_turns_and_colours(void **state)
     assert_int_equal(err.code, ERR_CONFIG);
 }
 
+#define FOLLOWS (-1)
+
 static void what_is_said_of_the_3d(void **state)
 {
     static const struct {
@@ -197,6 +199,11 @@ static void what_is_said_of_the_3d(void **state)
           "1.5 % of the width before the screen and 1.5 %" },
         { LAYOUT_LEFT, 3, 1, 0, "libx264", "", "0.0 % of the width before the screen and 3.0 %" },
         { LAYOUT_FULL_SBS, 2, .5, 1, "libx264", "", "reaches 2.0 % of the width before" },
+        { LAYOUT_FULL_SBS, 5, FOLLOWS, 0, "libx264", "", NULL },
+        { LAYOUT_FULL_SBS, 6, FOLLOWS, 0, "libx264", "",
+          "reaches 1.2 % of the width before the "
+          "screen and 2.4 % behind" },
+        { LAYOUT_FULL_SBS, 2, FOLLOWS, 1, "libx264", "", NULL },
         { LAYOUT_DEPTH, 9, .5, 0, "libx264", "", NULL },
         { LAYOUT_RGBD, 9, .5, 0, "libx264", "", NULL },
         { LAYOUT_ANAGLYPH_DUBOIS, 2, .5, 0, "libx264", "", NULL },
@@ -213,7 +220,8 @@ static void what_is_said_of_the_3d(void **state)
 
         spec->layout = rows[i].layout;
         spec->divergence = rows[i].divergence;
-        spec->convergence = rows[i].convergence;
+        spec->convergence_mode = rows[i].convergence < 0 ? CONVERGENCE_AUTO : CONVERGENCE_FIXED;
+        spec->convergence = fmax(rows[i].convergence, 0);
         spec->ipd_offset = rows[i].ipd;
         (void)snprintf(spec->pix_fmt, sizeof(spec->pix_fmt), "%s", rows[i].pix_fmt);
         (void)snprintf(plan.codec, sizeof(plan.codec), "%s", rows[i].codec);
