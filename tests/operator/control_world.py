@@ -7,6 +7,7 @@ processes of this machine (tests/kube/host_kubelet.py): everything but nodes and
         world.job("film", source="s3://films/in.mp4", output="s3://films/out.mp4")
         world.until_phase("film", "Completed")
 """
+import collections
 import json
 import os
 import shutil
@@ -30,6 +31,8 @@ from host_kubelet import HostKubelet  # noqa: E402
 Missing = control_plane.Missing
 JOBS = "/apis/stereojob.io/v1/namespaces/%s/stereojobs"
 PASSWORD = "of-the-operator"
+AUDIT = {"apiVersion": "audit.k8s.io/v1", "kind": "Policy", "omitStages": ["RequestReceived"],
+         "rules": [{"level": "None", "verbs": ["get", "list", "watch"]}, {"level": "Metadata"}]}
 
 
 class World:
@@ -48,7 +51,11 @@ class World:
         return self
 
     def _start(self):
-        self.plane = control_plane.start()
+        self.audit = os.path.join(self.folder, "audit.log")
+        policy = os.path.join(self.folder, "policy.json")
+        with open(policy, "w", encoding="ascii") as out:
+            json.dump(AUDIT, out)
+        self.plane = control_plane.start(["--audit-policy-file=" + policy, "--audit-log-path=" + self.audit])
         self.api = Api(self.plane.kubeconfig)
         self.plane.install_crd()
         self.plane.namespace(self.space)
@@ -174,6 +181,19 @@ class World:
         found = self.api.get("/api/v1/namespaces/%s/pods" % self.space)["items"]
         want = {"stereojob.io/" + key: str(value) for key, value in labels.items()}
         return [pod for pod in found if all(pod["metadata"].get("labels", {}).get(k) == v for k, v in want.items())]
+
+    def writes(self, name):
+        """{"patch stereojobs/status": 3, ...} of the operators, for one job; Events and the Lease left out."""
+        found = collections.Counter()
+        with open(self.audit, encoding="utf-8") as file:
+            entries = [json.loads(line) for line in file if line.endswith("\n")]
+        for entry in entries:
+            ref = entry.get("objectRef", {})
+            what = ref.get("resource", "") + ("/" + ref["subresource"] if ref.get("subresource") else "")
+            if entry.get("userAgent", "").startswith("stereo") and ref.get("resource") in ("pods", "stereojobs") and \
+                    (ref.get("name") or name).startswith(name):
+                found["%s %s" % (entry["verb"], what)] += 1
+        return found
 
     def why(self, name):
         job = self.get(name)

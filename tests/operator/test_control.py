@@ -102,6 +102,22 @@ class ControlTest(unittest.TestCase):
             if event["regarding"]["uid"] == self.uid}
         self.assertLessEqual({"Planning", "Converting", "Assembling", "Completed"}, reasons)
 
+    def test_writes_are_few(self):
+        """A pod for a segment is made, patched out of its finalizer and deleted; of many changes of the job
+        one write tells. Nothing is written because time passes."""
+        self.start(segment={"seconds": FRAMES / 25 / 12}, parallelism=3)
+        status = self.finish()
+        self.assertEqual(status["segments"], "12/12")
+        until("its pods go", lambda: not self.world.pods())
+        writes = self.world.writes(self.name)
+        before = sum(writes.values())
+        self.assertEqual((writes["create pods"], writes["delete pods"]), (14, 14), writes)
+        for what, most in (("patch pods", 14 + 3), ("update stereojobs/status", 12 + 6), ("patch stereojobs", 1)):
+            self.assertLessEqual(writes.pop(what), most, what)
+        self.assertLessEqual(set(writes), {"create pods", "delete pods"}, "of no other kind")
+        time.sleep(3)
+        self.assertEqual(sum(self.world.writes(self.name).values()), before, "a finished job is left alone")
+
     def test_suspended_it_stops_and_goes_on_where_it_was(self):
         self.start(parallelism=1)
         until("one segment is done", lambda: self.world.get(self.name)["status"].get("completed"), 60)
