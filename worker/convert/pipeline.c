@@ -209,8 +209,10 @@ static int open_encoder(struct pipeline *p, struct err *err)
     const struct job_spec *spec = p->job->spec;
     struct media_encoder_opts opts = media_encoder_opts_for(plan, spec);
 
+    (void)prctl(PR_SET_NAME, stages[AT_ENCODE].name); /* its threads inherit it */
     if (media_encoder_open(&p->encoder, &opts, err) < 0)
         return -1;
+    (void)prctl(PR_SET_NAME, "check");
     return media_checker_open(&p->checker, p->encoder, err);
 }
 
@@ -249,6 +251,7 @@ static int open_parts(struct pipeline *p, struct err *err)
 
 int pipeline_open(struct pipeline *p, struct err *err)
 {
+    char name[16] = "";
     sigset_t old;
     int rc;
 
@@ -258,7 +261,9 @@ int pipeline_open(struct pipeline *p, struct err *err)
     p->deep = queue_new(PIPELINE_QUEUE_FRAMES, drop_deep);
     p->warped = queue_new(PIPELINE_QUEUE_FRAMES, drop_frame);
     hold_signals(&old);
+    (void)prctl(PR_GET_NAME, name);
     rc = open_parts(p, err);
+    (void)prctl(PR_SET_NAME, name);
     (void)pthread_sigmask(SIG_SETMASK, &old, NULL);
     return rc;
 }
