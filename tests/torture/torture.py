@@ -404,7 +404,9 @@ def report(results, verbose):
     for (verb, code), count in sorted(codes.items()):
         print(f"{verb:12} exit {code:4}: {count}")
     print(f"{passed} passed, {failed} failed")
-    return failed
+    if passed + failed == 0:
+        print("no trial was run: is the time too short, or the expression wrong?")
+    return failed > 0 or passed == 0
 
 
 def main():
