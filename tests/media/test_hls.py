@@ -54,6 +54,8 @@ class HlsTest(base.Case):
         self.assertEqual(at, playlist.file.stat().st_size)
         self.assertEqual(len(playlist.ranges), len(playlist.lengths))
         self.assertGreaterEqual(playlist.target, max(playlist.lengths))
+        if playlist.path.stem != "video":  # RFC 8216, 6.2.4
+            self.assertEqual(playlist.target, Playlist(playlist.path.with_name("video.m3u8")).target)
         self.assertTrue(playlist.text.endswith("#EXT-X-ENDLIST\n"))
         data, counted = playlist.file.read_bytes(), 0
         self.assertNotIn(b"elst", data[:playlist.init])
@@ -150,6 +152,19 @@ class HlsTest(base.Case):
             at = re.search(r"(\d+):(\d+):(\d+),(\d+) -->", done).groups()
             ms = ((int(at[0]) * 60 + int(at[1])) * 60 + int(at[2])) * 1000 + int(at[3])
             self.assertLessEqual(abs(ms - float(times[0] * 1000) - want[0]), 2)
+
+    def test_an_empty_line_ends_no_cue(self):
+        film = films.film("h264-b", size="160x90", frames=60)
+        lines, source = self.folder / "lines.ass", self.folder / "lines.mp4"
+        lines.write_text("[Script Info]\nScriptType: v4.00+\n\n[V4+ Styles]\nFormat: Name, Fontname\nStyle: Default,Arial\n\n"
+                         "[Events]\nFormat: Layer, Start, End, Style, Name, MarginL, MarginR, MarginV, Effect, Text\n"
+                         "Dialogue: 0,0:00:00.20,0:00:01.50,Default,,0,0,0,,One\\N\\NTwo\n", encoding="utf-8")
+        check.run(["ffmpeg", "-v", "error", "-i", str(film.path), "-i", str(lines), "-map", "0:v", "-map", "1:s", "-c", "copy",
+                   "-c:s", "mov_text", str(source)])
+        out = self.folder / "out.m3u8"
+        self.succeeded(base.convert(source, out), out)
+        text = self.playlists(out)["text-1"].file.read_text(encoding="utf-8")
+        self.assertRegex(text, r" --> [\d:.]+\nOne\nTwo\n\n$")
 
     def test_killed_and_replaced(self):
         film = films.film("h264-b", size="160x90", frames=60)

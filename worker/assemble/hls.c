@@ -19,11 +19,12 @@
 #define REPORT_EVERY 64 /* packets */
 
 struct hls {
-    struct job *job;               /* borrowed */
-    struct store *store;           /* owned: FILM_hls */
-    struct media_package *package; /* owned */
-    struct store_writer **files;   /* owned, and each of them; a track's each */
-    char (*names)[NAME_SIZE];      /* owned */
+    struct job *job;                           /* borrowed */
+    struct store *store;                       /* owned: FILM_hls */
+    struct media_package *package;             /* owned */
+    const struct media_package_track **tracks; /* owned; each the package's */
+    struct store_writer **files;               /* owned, and each of them; a track's each */
+    char (*names)[NAME_SIZE];                  /* owned */
     size_t count;
     char folder[FOLDER_SIZE]; /* of this attempt, below the store's root */
     char *place;              /* owned; that folder as FILM.m3u8 names it */
@@ -36,6 +37,7 @@ static void hls_free(struct hls *hls)
     media_package_free(hls->package);
     for (size_t i = 0; hls->files && i < hls->count; i++)
         store_writer_free(hls->files[i]);
+    free(hls->tracks);
     free(hls->files);
     free(hls->names);
     free(hls->place);
@@ -123,6 +125,9 @@ static int hls_open(struct hls **out, struct job *job, struct store_writer *film
         media_package_open(&hls->package, film, err) < 0)
         return -1;
     hls->count = media_package_count(hls->package);
+    hls->tracks = xcalloc(hls->count, sizeof(*hls->tracks));
+    for (size_t i = 0; i < hls->count; i++)
+        hls->tracks[i] = media_package_track(hls->package, i);
     hls->files = xcalloc(hls->count, sizeof(struct store_writer *));
     hls->names = xcalloc(hls->count, sizeof(*hls->names));
     name_tracks(hls);
@@ -165,14 +170,15 @@ static int write_tracks(struct hls *hls, struct err *err)
     return 0;
 }
 
-static int publish_track(struct hls *hls, size_t track, uint64_t *bytes, struct err *err)
+static int publish_track(struct hls *hls, size_t track, int64_t target, uint64_t *bytes,
+                         struct err *err)
 {
     AUTO_FREE char *key = xasprintf("%s/%s" ENDING, hls->folder, hls->names[track]);
     AUTO_FREE char *file = xasprintf("%s.%s", hls->names[track], ending_of(hls, track));
     AUTO_BUF struct buf text;
 
     buf_init(&text, PLAYLIST_MAX_BYTES);
-    if (playlist_media(&text, media_package_track(hls->package, track), file, err) < 0 ||
+    if (playlist_media(&text, media_package_track(hls->package, track), target, file, err) < 0 ||
         store_writer_commit(hls->files[track], NULL, err) < 0 ||
         store_create(hls->store, key, text.data, text.len, err) < 0)
         return err_wrap(err, "%s", hls->names[track]);
@@ -180,20 +186,26 @@ static int publish_track(struct hls *hls, size_t track, uint64_t *bytes, struct 
     return 0;
 }
 
+static int publish_tracks(struct hls *hls, uint64_t *bytes, struct err *err)
+{
+    int64_t target = playlist_target(hls->tracks, hls->count);
+
+    for (size_t i = 0; i < hls->count; i++)
+        if (publish_track(hls, i, target, bytes, err) < 0)
+            return -1;
+    return 0;
+}
+
 static int write_main(struct hls *hls, struct store_writer *out, struct err *err)
 {
-    const struct media_package_track **tracks = xcalloc(hls->count, sizeof(*tracks));
     const char **names = xcalloc(hls->count, sizeof(*names));
     AUTO_BUF struct buf text;
     int rc;
 
     buf_init(&text, MAIN_MAX);
-    for (size_t i = 0; i < hls->count; i++) {
-        tracks[i] = media_package_track(hls->package, i);
+    for (size_t i = 0; i < hls->count; i++)
         names[i] = hls->names[i];
-    }
-    rc = playlist_main(&text, tracks, names, hls->count, hls->place, err);
-    free(tracks);
+    rc = playlist_main(&text, hls->tracks, names, hls->count, hls->place, err);
     free(names);
     return rc < 0 ? -1 : store_writer_write(out, text.data, text.len, err);
 }
@@ -210,9 +222,8 @@ int hls_run(struct store_writer **out, struct done *done, struct job *job,
     if (store_writer_open_uri(&writer, job->spec->output_uri, job->spec->overwrite, err) < 0 ||
         hls_open(&hls, job, film, err) < 0 || write_tracks(hls, err) < 0)
         return err_wrap(err, "packaging");
-    for (size_t i = 0; i < hls->count; i++)
-        if (publish_track(hls, i, &bytes, err) < 0)
-            return err_wrap(err, "packaging");
+    if (publish_tracks(hls, &bytes, err) < 0)
+        return err_wrap(err, "packaging");
     if (FP("assemble.packaged"))
         return err_set(err, ERR_INTERNAL, "failpoint assemble.packaged");
     if (write_main(hls, writer, err) < 0 || done_note_file(done, writer, err) < 0)

@@ -34,18 +34,33 @@ static int64_t seconds_up(int64_t us)
     return (us + US - 1) / US;
 }
 
-int playlist_media(struct buf *out, const struct media_package_track *track, const char *file,
-                   struct err *err)
+static int64_t longest_of(const struct media_package_track *track)
 {
     int64_t longest = 0;
 
     for (size_t i = 0; i < track->count; i++)
         if (longest < track->pieces[i].duration_us)
             longest = track->pieces[i].duration_us;
+    return longest;
+}
+
+int64_t playlist_target(const struct media_package_track *const *tracks, size_t count)
+{
+    int64_t longest = 0;
+
+    for (size_t i = 0; i < count; i++)
+        if (tracks[i]->kind != PACKAGE_TEXT && longest < longest_of(tracks[i]))
+            longest = longest_of(tracks[i]);
+    return seconds_up(longest);
+}
+
+int playlist_media(struct buf *out, const struct media_package_track *track, int64_t target,
+                   const char *file, struct err *err)
+{
     if (buf_printf(out, err,
                    "#EXTM3U\n#EXT-X-VERSION:7\n#EXT-X-TARGETDURATION:%" PRId64
                    "\n#EXT-X-MEDIA-SEQUENCE:0\n#EXT-X-PLAYLIST-TYPE:VOD\n",
-                   seconds_up(longest)) < 0)
+                   track->kind == PACKAGE_TEXT ? seconds_up(longest_of(track)) : target) < 0)
         return -1;
     if (track->kind != PACKAGE_TEXT &&
         buf_printf(out, err,
@@ -69,30 +84,41 @@ int playlist_media(struct buf *out, const struct media_package_track *track, con
     return buf_printf(out, err, "#EXT-X-ENDLIST\n");
 }
 
-/* Bits a second: of the busiest piece, and of all. */
-static int64_t peak_rate(const struct media_package_track *track)
-{
-    double most = 0;
-
-    for (size_t i = 0; i < track->count; i++) {
-        const struct media_package_piece *piece = &track->pieces[i];
-        double rate =
-            piece->duration_us > 0 ? (double)piece->bytes * 8 * US / (double)piece->duration_us : 0;
-
-        most = rate > most ? rate : most;
-    }
-    return (int64_t)most + 1;
-}
-
-static int64_t mean_rate(const struct media_package_track *track)
+/* Bits a second of pieces from..to-1. */
+static int64_t rate_of(const struct media_package_track *track, size_t from, size_t to)
 {
     double bytes = 0, us = 0;
 
-    for (size_t i = 0; i < track->count; i++) {
+    for (size_t i = from; i < to; i++) {
         bytes += (double)track->pieces[i].bytes;
         us += (double)track->pieces[i].duration_us;
     }
     return us > 0 ? (int64_t)(bytes * 8 * US / us) + 1 : 1;
+}
+
+static int64_t mean_rate(const struct media_package_track *track)
+{
+    return rate_of(track, 0, track->count);
+}
+
+/* Of the busiest run of pieces that lasts .5 to 1.5 times the target (RFC 8216, 4.3.4.2): what is
+ * left at the end may be so short that its headers count more than what it holds. */
+static int64_t peak_rate(const struct media_package_track *track)
+{
+    int64_t target = seconds_up(longest_of(track)) * US, most = 0;
+
+    for (size_t from = 0; from < track->count; from++) {
+        int64_t us = 0;
+
+        for (size_t to = from; to < track->count; to++) {
+            us += track->pieces[to].duration_us;
+            if (2 * us > 3 * target)
+                break;
+            if (2 * us >= target && most < rate_of(track, from, to + 1))
+                most = rate_of(track, from, to + 1);
+        }
+    }
+    return most > 0 ? most : mean_rate(track);
 }
 
 /* The tracks of one call, and what is asked of them again and again. */
@@ -139,19 +165,22 @@ static int put_quoted(struct buf *out, const char *key, const char *value, struc
     return buf_append(out, "\"", 1, err);
 }
 
+static const char *name_of(const struct tracks *tracks, size_t track)
+{
+    const struct media_package_track *facts = tracks->all[track];
+
+    return *facts->title ? facts->title : *facts->language ? facts->language : tracks->names[track];
+}
+
 /* A name is the user's choice among its kind: no two the same. */
 static int put_name(struct buf *out, const struct tracks *tracks, size_t track, struct err *err)
 {
-    const struct media_package_track *facts = tracks->all[track];
-    const char *name = *facts->title      ? facts->title
-                       : *facts->language ? facts->language
-                                          : tracks->names[track];
+    const char *name = name_of(tracks, track);
     AUTO_FREE char *own = NULL;
 
     for (size_t i = 1; i < track && !own; i++)
-        if (tracks->all[i]->kind == facts->kind &&
-            strcmp(tracks->all[i]->title, facts->title) == 0 &&
-            strcmp(tracks->all[i]->language, facts->language) == 0)
+        if (tracks->all[i]->kind == tracks->all[track]->kind &&
+            strcmp(name_of(tracks, i), name) == 0)
             own = xasprintf("%s (%s)", name, tracks->names[track]);
     return put_quoted(out, "NAME", own ? own : name, err);
 }

@@ -27,6 +27,17 @@ static void stamp(char out[STAMP_SIZE], int64_t ms)
                    (int)(ms / 60000 % 60), (int)(ms / 1000 % 60), (int)(ms % 1000));
 }
 
+/* An empty line would end the cue. Returns how much is left. */
+static int drop_empty_lines(char *text, int len)
+{
+    int kept = 0;
+
+    for (int i = 0; i < len; i++)
+        if (text[i] != '\n' || (kept > 0 && text[kept - 1] != '\n'))
+            text[kept++] = text[i];
+    return kept;
+}
+
 int package_text_write(struct package_track *track, AVPacket *packet, struct err *err)
 {
     AVRational tb = track->in->time_base;
@@ -34,6 +45,7 @@ int package_text_write(struct package_track *track, AVPacket *packet, struct err
     char from[STAMP_SIZE], to[STAMP_SIZE];
     int64_t begin, end;
     bool some;
+    int len;
 
     if (output_sub_convert(track->sub, packet, &some, err) < 0)
         return -1;
@@ -43,7 +55,10 @@ int package_text_write(struct package_track *track, AVPacket *packet, struct err
         return 0;
     stamp(from, begin);
     stamp(to, end);
-    cue = xasprintf("%s --> %s\n%.*s\n\n", from, to, packet->size, (const char *)packet->data);
+    if (av_packet_make_writable(packet) < 0)
+        return err_set(err, ERR_NOMEM, "no memory for a text");
+    len = drop_empty_lines((char *)packet->data, packet->size);
+    cue = xasprintf("%s --> %s\n%.*s\n\n", from, to, len, (const char *)packet->data);
     return store_writer_write(track->writer, cue, strlen(cue), err);
 }
 

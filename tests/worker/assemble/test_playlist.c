@@ -42,10 +42,10 @@ static void ranges_of_a_file(void **state)
 
     (void)state;
     buf_init(&out, 4096);
-    CHECK_OK(playlist_media(&out, &video, "video.mp4", &err), err);
+    CHECK_OK(playlist_media(&out, &video, 7, "video.mp4", &err), err);
     assert_string_equal(out.data, "#EXTM3U\n"
                                   "#EXT-X-VERSION:7\n"
-                                  "#EXT-X-TARGETDURATION:6\n"
+                                  "#EXT-X-TARGETDURATION:7\n"
                                   "#EXT-X-MEDIA-SEQUENCE:0\n"
                                   "#EXT-X-PLAYLIST-TYPE:VOD\n"
                                   "#EXT-X-INDEPENDENT-SEGMENTS\n"
@@ -67,7 +67,7 @@ static void text_is_whole(void **state)
 
     (void)state;
     buf_init(&out, 4096);
-    CHECK_OK(playlist_media(&out, &text, "text-1.vtt", &err), err);
+    CHECK_OK(playlist_media(&out, &text, 7, "text-1.vtt", &err), err);
     assert_non_null(strstr(out.data, "#EXT-X-TARGETDURATION:9\n"));
     assert_non_null(strstr(out.data, "#EXTINF:8.040000,\ntext-1.vtt\n#EXT-X-ENDLIST\n"));
     assert_null(strstr(out.data, "BYTERANGE"));
@@ -84,14 +84,63 @@ static void pictures_alone(void **state)
     (void)state;
     buf_init(&out, 4096);
     CHECK_OK(playlist_main(&out, tracks, names, 1, "film_hls/x", &err), err);
-    /* 500,000 bytes in 2.04 s are the busiest; 1,500,000 in 8.04 s the mean */
+    /* 500,000 bytes in 2.04 s are busier, but too short; 1,500,000 in 8.04 s are all */
     assert_string_equal(out.data, "#EXTM3U\n"
                                   "#EXT-X-VERSION:7\n"
                                   "#EXT-X-INDEPENDENT-SEGMENTS\n"
-                                  "#EXT-X-STREAM-INF:BANDWIDTH=1960785,AVERAGE-BANDWIDTH=1492538,"
+                                  "#EXT-X-STREAM-INF:BANDWIDTH=1492538,AVERAGE-BANDWIDTH=1492538,"
                                   "CODECS=\"avc1.640028\",RESOLUTION=3840x1080,VIDEO-RANGE=PQ,"
                                   "FRAME-RATE=29.970\n"
                                   "film_hls/x/video.m3u8\n");
+}
+
+/* A last piece of 20 ms that is mostly headers, beside one of 6 s. */
+static void the_busiest_run(void **state)
+{
+    struct media_package_piece pieces[] = { { 0, 1000, 6 * SECOND },
+                                            { 1000, 9000, 6 * SECOND },
+                                            { 10000, 900, SECOND / 50 } };
+    struct media_package_track track = video;
+    const struct media_package_track *tracks[] = { &track };
+    const char *names[] = { "video" };
+    AUTO_BUF struct buf out;
+    struct err err;
+
+    (void)state;
+    track.pieces = pieces;
+    track.count = COUNT(pieces);
+    buf_init(&out, 4096);
+    CHECK_OK(playlist_main(&out, tracks, names, 1, "f", &err), err);
+    assert_non_null(strstr(out.data, ":BANDWIDTH=13157,AVERAGE-BANDWIDTH=7255,"));
+}
+
+static void one_target_for_all_but_texts(void **state)
+{
+    struct media_package_piece long_text[] = { { 0, 400, 100 * SECOND } };
+    struct media_package_track one = sound("ac-3", "eng", false);
+    struct media_package_track text = { .kind = PACKAGE_TEXT, .pieces = long_text, .count = 1 };
+    const struct media_package_track *tracks[] = { &video, &one, &text };
+
+    (void)state;
+    CHECK_INT("of the picture", playlist_target(tracks, 1), 6);
+    CHECK_INT("of the longest", playlist_target(tracks, 3), 9);
+}
+
+/* A title that is another's language. */
+static void no_two_names_are_the_same(void **state)
+{
+    struct media_package_track one = sound("ac-3", "fra", false), two = sound("ac-3", "eng", false);
+    const struct media_package_track *tracks[] = { &video, &one, &two };
+    const char *names[] = { "video", "sound-1", "sound-2" };
+    AUTO_BUF struct buf out;
+    struct err err;
+
+    (void)state;
+    (void)snprintf(two.title, sizeof(two.title), "fra");
+    buf_init(&out, 4096);
+    CHECK_OK(playlist_main(&out, tracks, names, 3, "f", &err), err);
+    assert_non_null(strstr(out.data, "NAME=\"fra\",LANGUAGE=\"fr\""));
+    assert_non_null(strstr(out.data, "NAME=\"fra (sound-2)\",LANGUAGE=\"en\""));
 }
 
 /* Two codecs: two groups, each with a variant; the texts are the same for both. */
@@ -139,6 +188,9 @@ int main(void)
         cmocka_unit_test(ranges_of_a_file),
         cmocka_unit_test(text_is_whole),
         cmocka_unit_test(pictures_alone),
+        cmocka_unit_test(the_busiest_run),
+        cmocka_unit_test(one_target_for_all_but_texts),
+        cmocka_unit_test(no_two_names_are_the_same),
         cmocka_unit_test(groups_of_sounds),
     };
 
