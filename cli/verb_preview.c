@@ -76,9 +76,12 @@ static cJSON *number_take(const struct field *field, const char *name, const cha
     }
     if (strcmp(name, "at") == 0)
         problems_add(problems, "--at: '%s' must be times such as 12.5 or 1:02:03", text);
+    else if (strcmp(name, "convergence") == 0 && strcmp(text, "auto") == 0)
+        problems_add(problems, "--convergence: auto follows a film, a preview shows single frames: "
+                               "numbers of 0 to 1, and convert with auto");
     else
-        problems_add(problems, "--%s: '%s' must be numbers of 0 to %g, such as 1,2,3", name, text,
-                     (double)field->max);
+        problems_add(problems, "--%s: '%s' must be numbers of 0 to %g, such as %s", name, text,
+                     (double)field->max, field->max > 1 ? "1,2,3" : "0.3,0.5");
     return NULL;
 }
 

@@ -165,6 +165,8 @@ class PreviewTest(unittest.TestCase):
                                    "--width: '9'"])
         self.assertEqual(len(text.splitlines()), 5, text)
         self.refused(64, self.film, "-o", none, "--at", "1", "--frames", "2", words=["--frames: --at says already"])
+        self.refused(64, self.film, "-o", none, "--convergence", "auto", words=["--convergence: auto follows a film"])
+        self.refused(64, self.film, "-o", none, "--convergence", "7", words=["'7' must be numbers of 0 to 1, such as 0.3,0.5"])
         self.refused(64, self.film, "-o", none, "--at", "soon", words=["--at: 'soon'"])
         self.refused(64, self.film, "-o", none, "--at", "100", words=["--at: the film has 2.4"])
         self.refused(64, "-o", none, words=["preview takes one film"])
