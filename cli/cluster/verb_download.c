@@ -57,9 +57,9 @@ static int output_find(const char **uri, uint64_t *bytes, const cJSON *job, cons
     container = output_container(*uri);
     if (container && strcmp(container, CONTAINER_HLS) == 0)
         return err_set(err, ERR_CONFIG,
-                       "%s is HLS: a playlist, and the files that it names beside it in %.*s_hls/. "
-                       "Play it from where it is, or copy both with an S3 client",
-                       *uri, (int)(strlen(*uri) - strlen(".m3u8")), *uri);
+                       "%s is HLS: a playlist, and beside it a folder, which it names, with its "
+                       "files. Play it from where it is, or copy both with an S3 client",
+                       *uri);
     return 0;
 }
 

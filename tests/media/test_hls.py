@@ -153,18 +153,57 @@ class HlsTest(base.Case):
             ms = ((int(at[0]) * 60 + int(at[1])) * 60 + int(at[2])) * 1000 + int(at[3])
             self.assertLessEqual(abs(ms - float(times[0] * 1000) - want[0]), 2)
 
-    def test_an_empty_line_ends_no_cue(self):
+    def test_a_text_is_text(self):
+        """An empty line ends no cue, an arrow neither, and "<3" begins no tag."""
         film = films.film("h264-b", size="160x90", frames=60)
         lines, source = self.folder / "lines.ass", self.folder / "lines.mp4"
         lines.write_text("[Script Info]\nScriptType: v4.00+\n\n[V4+ Styles]\nFormat: Name, Fontname\nStyle: Default,Arial\n\n"
                          "[Events]\nFormat: Layer, Start, End, Style, Name, MarginL, MarginR, MarginV, Effect, Text\n"
-                         "Dialogue: 0,0:00:00.20,0:00:01.50,Default,,0,0,0,,One\\N\\NTwo\n", encoding="utf-8")
+                         "Dialogue: 0,0:00:00.20,0:00:01.50,Default,,0,0,0,,One\\N\\NTwo\n"
+                         "Dialogue: 0,0:00:01.60,0:00:02.00,Default,,0,0,0,,I <3 {\\b1}R&B{\\b0} --> you\n",
+                         encoding="utf-8")
         check.run(["ffmpeg", "-v", "error", "-i", str(film.path), "-i", str(lines), "-map", "0:v", "-map", "1:s", "-c", "copy",
                    "-c:s", "mov_text", str(source)])
         out = self.folder / "out.m3u8"
         self.succeeded(base.convert(source, out), out)
         text = self.playlists(out)["text-1"].file.read_text(encoding="utf-8")
-        self.assertRegex(text, r" --> [\d:.]+\nOne\nTwo\n\n$")
+        self.assertRegex(text, r" --> [\d:.]+\nOne\nTwo\n\n")
+        self.assertRegex(text, r" --> [\d:.]+\nI &lt;3 <b>R&amp;B</b> --&gt; you\n\n$")
+
+    def test_a_sound_that_begins_late(self):
+        """Its playlist counts from the film's start, as the picture's does."""
+        film, source = films.film("h264-b", size="160x90", frames=400), self.folder / "late.mkv"
+        check.run(["ffmpeg", "-v", "error", "-i", str(film.path), "-itsoffset", "4", "-t", "9", "-i", str(film.path), "-map", "0:v",
+                   "-map", "1:a", "-c", "copy", str(source)])
+        out = self.folder / "out.m3u8"
+        self.succeeded(base.convert(source, out, "--preset", "ultrafast"), out)
+        found, ends = self.playlists(out), {}
+        for name in ("video", "sound-1"):
+            packets = check.probe(str(found[name].file), "-show_packets", "-show_entries", "packet=pts_time,duration_time")["packets"]
+            ends[name] = float(packets[0]["pts_time"]), float(packets[-1]["pts_time"])
+        self.assertGreater(ends["sound-1"][0] - ends["video"][0], 3.5)
+        self.assertLess(abs(float(sum(found["sound-1"].lengths)) - (ends["sound-1"][1] - ends["video"][0])), 0.1)
+
+    def test_killed_when_it_was_published(self):
+        """The next attempt knows the film as its own, and leaves nothing else."""
+        film, out = films.film("h264-b", size="160x90", frames=60), self.folder / "out.m3u8"
+        done = base.convert(film.path, out, segments=2, STEREO_FP="assemble.after_publish=kill")
+        if done.returncode == 0:
+            self.skipTest("this build has no failpoints")
+        published = out.read_text(encoding="utf-8")
+        self.convert(film, segments=2)
+        self.assertEqual(out.read_text(encoding="utf-8"), published)
+        self.only(out, 2)
+
+    def test_one_that_was_moved_stays(self):
+        film, kept = films.film("h264-b", size="160x90", frames=60), self.folder / "kept.m3u8"
+        out, _ = self.convert(film)
+        out.rename(kept)
+        again, _ = self.convert(film, "--divergence", "1")
+        files = [self.playlists(playlist)["video"].file for playlist in (kept, again)]
+        self.assertNotEqual(*files)
+        for file in files:
+            self.assertTrue(file.exists(), file)
 
     def test_killed_and_replaced(self):
         film = films.film("h264-b", size="160x90", frames=60)

@@ -31,6 +31,13 @@ static void fill_record(const struct job *job, struct record *record, const stru
     record->segments = plan->segment_count;
 }
 
+static bool is_hls(const struct job *job)
+{
+    const char *container = output_container(job->spec->output_uri);
+
+    return container && strcmp(container, CONTAINER_HLS) == 0;
+}
+
 /* 1: an earlier attempt published this very film; 0: not yet; -1: something else is there. */
 static int find_published(const struct job *job, struct done *done, struct err *err)
 {
@@ -40,6 +47,11 @@ static int find_published(const struct job *job, struct done *done, struct err *
 
     if (store_reader_open_uri(&there, STORE_OUTPUT, spec->output_uri, "output", err) < 0)
         return err->code == ERR_NOT_FOUND ? 0 : -1;
+    if (is_hls(job)) { /* each attempt's names its own files: all are as good */
+        rc = hls_is_ours(job, err);
+        if (rc != 0)
+            return rc < 0 || done_load(done, job->store, err) < 0 ? -1 : 1;
+    }
     rc = done_load(done, job->store, err);
     if (rc < 0 && err->code != ERR_NOT_FOUND && err->code != ERR_INTERNAL)
         return -1;
@@ -65,6 +77,9 @@ static int publish(struct job *job, struct store_writer *writer, const struct do
         return err_set(err, ERR_INTERNAL, "failpoint assemble.before_publish");
     if (job->report)
         report_step(job->report, "publish");
+    rc = is_hls(job) ? hls_is_ours(job, err) : 0;
+    if (rc != 0) /* another attempt was first: what its playlist names must stay */
+        return rc < 0 ? -1 : 0;
     if (store_writer_commit(writer, NULL, err) == 0)
         return 0;
     if (err->code != ERR_CONFLICT)
@@ -94,11 +109,11 @@ static int make(struct store_writer **out, struct done *done, struct join_opts *
 }
 
 /* The film is there: what else lies beside it is no reason to fail. */
-static void sweep(const struct job *job)
+static void sweep(const struct job *job, const struct done *done)
 {
     struct err err;
 
-    if (hls_sweep(job, &err) < 0)
+    if (hls_sweep(job, done->replaces, &err) < 0)
         log_warn("what the output does not name may be left: %s", err.msg);
 }
 
@@ -110,7 +125,6 @@ int assemble_run(struct job *job, struct record *record, struct err *err)
     struct join_opts opts = { .job = job };
     struct done done = { 0 };
     int64_t started_us = clock_mono_us();
-    bool is_hls;
     int rc;
 
     if (FP("assemble.start"))
@@ -120,7 +134,6 @@ int assemble_run(struct job *job, struct record *record, struct err *err)
     if (!opts.container)
         return err_set(err, ERR_CONFIG, "%s: the output must end in " OUTPUT_ENDINGS,
                        job->spec->output_uri);
-    is_hls = strcmp(opts.container, CONTAINER_HLS) == 0;
     if (job_load_plan(job, &plan, err) < 0)
         return -1;
     rc = find_published(job, &done, err);
@@ -134,8 +147,8 @@ int assemble_run(struct job *job, struct record *record, struct err *err)
         if (make(&writer, &done, &opts, err) < 0 || publish(job, writer, &done, err) < 0)
             return -1;
     }
-    if (is_hls)
-        sweep(job);
+    if (is_hls(job))
+        sweep(job, &done);
     if (FP("assemble.after_publish"))
         return err_set(err, ERR_INTERNAL, "failpoint assemble.after_publish");
     fill_record(job, record, plan, &done);

@@ -25,7 +25,9 @@ int done_load(struct done *out, struct store *store, struct err *err)
         json_i64(&done.damaged, doc, "damagedFrames", 0, INT64_MAX, err) < 0 ||
         json_i64(&done.scaled, doc, "scaledFrames", 0, INT64_MAX, err) < 0 ||
         json_i64(&done.duration_ms, doc, "durationMs", 0, INT64_MAX, err) < 0 ||
-        json_i64(&total, doc, "totalBytes", 0, INT64_MAX, err) < 0) {
+        json_i64(&total, doc, "totalBytes", 0, INT64_MAX, err) < 0 ||
+        (json_has(doc, "replaces") &&
+         json_str(done.replaces, sizeof(done.replaces), doc, "replaces", err) < 0)) {
         err->code = ERR_INTERNAL;
         return err_wrap(err, "%s", DONE_KEY);
     }
@@ -47,6 +49,8 @@ int done_save(const struct done *done, struct store *store, struct err *err)
     json_add_i64(doc, "scaledFrames", done->scaled);
     json_add_i64(doc, "durationMs", done->duration_ms);
     json_add_i64(doc, "totalBytes", (int64_t)done->total_bytes);
+    if (*done->replaces)
+        json_add_str(doc, "replaces", done->replaces);
     text = json_print(doc);
     /* The last word counts: one of an attempt that never published is replaced. */
     for (int i = 0; i < 3; i++) {

@@ -6,6 +6,7 @@
 #ifndef WORKER_ASSEMBLE_DONE_H
 #define WORKER_ASSEMBLE_DONE_H
 
+#include "common/contract/names.h"
 #include "common/hash.h"
 #include "worker/store/store.h"
 
@@ -17,7 +18,8 @@ struct done {
     uint64_t bytes;
     char digest[HASH_HEX_SIZE]; /* of its first 8 MiB, an MP4's index among them, and its last */
     int64_t frames, damaged, scaled, duration_ms;
-    uint64_t total_bytes; /* with the files that it names; 0: it is all */
+    uint64_t total_bytes;         /* with the files that it names; 0: it is all */
+    char replaces[NAME_UID_SIZE]; /* HLS: the job whose files the output named before; or "" */
 };
 
 /* Fills bytes and digest from a file that is finished and not committed. */

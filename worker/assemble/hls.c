@@ -16,7 +16,8 @@
 #define FOLDER_SIZE  80
 #define NAME_SIZE    24
 #define UID_LEN      36
-#define REPORT_EVERY 64 /* packets */
+#define WHOLE        "/video" ENDING /* written when all tracks' bytes are there */
+#define REPORT_EVERY 64              /* packets */
 
 struct hls {
     struct job *job;                           /* borrowed */
@@ -54,7 +55,7 @@ static char *base_of(const char *uri)
     size_t len = strlen(name) - strlen(ENDING), tame = strspn(name, TAME);
     AUTO_FREE char *stem = xstrndup(name, len);
 
-    if (tame >= len)
+    if (tame >= len && strcmp(name + len, ENDING) == 0)
         return xasprintf("%s_hls", stem);
     for (char *c = stem; *c; c++)
         *c = strchr(TAME, *c) ? *c : '_';
@@ -190,7 +191,7 @@ static int publish_tracks(struct hls *hls, uint64_t *bytes, struct err *err)
 {
     int64_t target = playlist_target(hls->tracks, hls->count);
 
-    for (size_t i = 0; i < hls->count; i++)
+    for (size_t i = hls->count; i-- > 0;) /* the picture's last: see WHOLE */
         if (publish_track(hls, i, target, bytes, err) < 0)
             return -1;
     return 0;
@@ -208,29 +209,6 @@ static int write_main(struct hls *hls, struct store_writer *out, struct err *err
     rc = playlist_main(&text, hls->tracks, names, hls->count, hls->place, err);
     free(names);
     return rc < 0 ? -1 : store_writer_write(out, text.data, text.len, err);
-}
-
-int hls_run(struct store_writer **out, struct done *done, struct job *job,
-            struct store_writer *film, struct err *err)
-{
-    AUTO(store_writer) struct store_writer *writer = NULL;
-    AUTO(hls) struct hls *hls = NULL;
-    uint64_t bytes = 0;
-
-    if (job->report)
-        report_step(job->report, "package");
-    if (store_writer_open_uri(&writer, job->spec->output_uri, job->spec->overwrite, err) < 0 ||
-        hls_open(&hls, job, film, err) < 0 || write_tracks(hls, err) < 0)
-        return err_wrap(err, "packaging");
-    if (publish_tracks(hls, &bytes, err) < 0)
-        return err_wrap(err, "packaging");
-    if (FP("assemble.packaged"))
-        return err_set(err, ERR_INTERNAL, "failpoint assemble.packaged");
-    if (write_main(hls, writer, err) < 0 || done_note_file(done, writer, err) < 0)
-        return -1;
-    done->total_bytes = bytes + done->bytes;
-    *out = TAKE(writer);
-    return 0;
 }
 
 /* What FILM.m3u8 leads to: "UID/eN-aN"; "" where there is none, or none of ours. */
@@ -261,57 +239,90 @@ static int read_named(char named[FOLDER_SIZE], const char *uri, struct err *err)
     return 0;
 }
 
-struct others { /* jobs whose files are in FILM_hls */
-    const char *uid;
-    char (*found)[NAME_UID_SIZE]; /* owned */
-    size_t count;
-};
-
-static int see_key(void *ctx, const char *key, uint64_t size, struct err *err)
+static bool is_of(const char *folder, const char *uid)
 {
-    struct others *others = ctx;
-    size_t len = strspn(key, "0123456789abcdef-");
-    char uid[NAME_UID_SIZE];
+    size_t len = strlen(uid);
 
-    (void)size, (void)err;
-    if (len != UID_LEN || key[len] != '/' || key[len + 1] != 'e' ||
-        strncmp(key, others->uid, len) == 0)
-        return 0;
-    (void)snprintf(uid, sizeof(uid), "%.*s", (int)len, key);
-    if (others->count > 0 && strcmp(others->found[others->count - 1], uid) == 0)
-        return 0;
-    others->found = xrealloc(others->found, (others->count + 1) * sizeof(*others->found));
-    memcpy(others->found[others->count++], uid, sizeof(uid));
+    return strncmp(folder, uid, len) == 0 && folder[len] == '/';
+}
+
+/* Whose files will be nobody's when the output is published. */
+static int note_replaced(struct done *done, const struct job *job, struct err *err)
+{
+    char named[FOLDER_SIZE];
+
+    *done->replaces = '\0';
+    if (read_named(named, job->spec->output_uri, err) < 0)
+        return -1;
+    if (strcspn(named, "/") == UID_LEN && !is_of(named, job->uid))
+        (void)snprintf(done->replaces, sizeof(done->replaces), "%.*s", UID_LEN, named);
     return 0;
 }
 
-/* Of films that this one replaced. */
-static int remove_others(struct store *store, const char *uid, struct err *err)
+int hls_run(struct store_writer **out, struct done *done, struct job *job,
+            struct store_writer *film, struct err *err)
 {
-    struct others others = { .uid = uid };
-    int rc = store_list(store, "", see_key, &others, err);
+    AUTO(store_writer) struct store_writer *writer = NULL;
+    AUTO(hls) struct hls *hls = NULL;
+    uint64_t bytes = 0;
 
-    for (size_t i = 0; i < others.count && rc == 0; i++)
-        rc = store_remove_tree(store, others.found[i], NULL, err);
-    if (others.count > 0 && rc == 0)
-        log_info("the files of %zu films that were replaced are removed", others.count);
-    free(others.found);
-    return rc;
+    if (job->report)
+        report_step(job->report, "package");
+    if (store_writer_open_uri(&writer, job->spec->output_uri, job->spec->overwrite, err) < 0 ||
+        note_replaced(done, job, err) < 0 || hls_open(&hls, job, film, err) < 0 ||
+        write_tracks(hls, err) < 0)
+        return err_wrap(err, "packaging");
+    if (publish_tracks(hls, &bytes, err) < 0)
+        return err_wrap(err, "packaging");
+    if (FP("assemble.packaged"))
+        return err_set(err, ERR_INTERNAL, "failpoint assemble.packaged");
+    if (write_main(hls, writer, err) < 0 || done_note_file(done, writer, err) < 0)
+        return -1;
+    done->total_bytes = bytes + done->bytes;
+    *out = TAKE(writer);
+    return 0;
 }
 
-int hls_sweep(const struct job *job, struct err *err)
+int hls_is_ours(const struct job *job, struct err *err)
+{
+    char named[FOLDER_SIZE];
+
+    if (read_named(named, job->spec->output_uri, err) < 0)
+        return -1;
+    return is_of(named, job->uid);
+}
+
+/* The last attempt that came to its last playlist but one: FILM.m3u8 may have named it, and lie
+ * under another name by now. */
+static int see_key(void *ctx, const char *key, uint64_t size, struct err *err)
+{
+    char *whole = ctx;
+    const char *end = strrchr(key, '/');
+
+    (void)size, (void)err;
+    if (end && strcmp(end, WHOLE) == 0 && end - key < FOLDER_SIZE)
+        (void)snprintf(whole, FOLDER_SIZE, "%.*s", (int)(end - key), key);
+    return 0;
+}
+
+int hls_sweep(const struct job *job, const char *replaced, struct err *err)
 {
     AUTO_FREE char *root = root_of(job->spec->output_uri);
     AUTO(store) struct store *store = NULL;
-    char named[FOLDER_SIZE];
-    bool ours;
+    char keep[FOLDER_SIZE];
 
-    if (read_named(named, job->spec->output_uri, err) < 0 ||
+    if (read_named(keep, job->spec->output_uri, err) < 0 ||
         store_open_output(&store, root, err) < 0)
         return -1;
-    ours = strncmp(named, job->uid, strlen(job->uid)) == 0;
-    if (store_remove_tree(store, job->uid, ours ? named : NULL, err) < 0 ||
-        (ours && remove_others(store, job->uid, err) < 0))
+    if (!is_of(keep, job->uid)) {
+        *keep = '\0';
+        replaced = NULL;
+        if (store_list(store, job->uid, see_key, keep, err) < 0)
+            return -1;
+    }
+    if (store_remove_tree(store, job->uid, *keep ? keep : NULL, err) < 0 ||
+        (replaced && *replaced && strcmp(replaced, job->uid) != 0 &&
+         store_remove_tree(store, replaced, NULL, err) < 0))
         return -1;
     return store_drop(store, err);
 }

@@ -20,7 +20,10 @@ int hls_scratch_open(struct store **out, const struct job *job, struct err *err)
  * and the bytes of all. */
 int hls_run(struct store_writer **out, struct done *done, struct job *job,
             struct store_writer *film, struct err *err);
-/* Removes what FILM.m3u8 does not name: of this job, and, when the job's own film is published
- * there, of those that it replaced. A missing folder is fine. */
-int hls_sweep(const struct job *job, struct err *err);
+/* 1: FILM.m3u8 names a film of this job, by whichever attempt; 0: none, or it is not there; -1. */
+int hls_is_ours(const struct job *job, struct err *err);
+/* Removes this job's files that FILM.m3u8 does not name, and those of the job that it replaced
+ * (done.replaces, or NULL). Where FILM.m3u8 is not this job's, it may have been moved: then a whole
+ * film of the job stays. Nothing of other jobs is touched. A missing folder is fine. */
+int hls_sweep(const struct job *job, const char *replaced, struct err *err);
 #endif

@@ -152,15 +152,32 @@ static bool is_default(const struct tracks *tracks, size_t track)
     return found ? found == track : kind == PACKAGE_SOUND && group == track;
 }
 
+/* Of the character that begins here; 0: it is none, or cut off. */
+static size_t utf8_len(const char *text)
+{
+    unsigned char c = (unsigned char)*text;
+    size_t len = c < 0x80 ? 1 : c < 0xc2 ? 0 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : c < 0xf5 ? 4 : 0;
+
+    for (size_t i = 1; i < len; i++)
+        if (((unsigned char)text[i] & 0xc0) != 0x80)
+            return 0;
+    return len;
+}
+
 static int put_quoted(struct buf *out, const char *key, const char *value, struct err *err)
 {
     if (buf_printf(out, err, ",%s=\"", key) < 0)
         return -1;
     for (; *value; value++) {
-        char c = *value == '"' ? '\'' : iscntrl((unsigned char)*value) ? ' ' : *value;
+        size_t len = utf8_len(value);
+        char c = len == 0                         ? '?'
+                 : *value == '"'                  ? '\''
+                 : iscntrl((unsigned char)*value) ? ' '
+                                                  : *value;
 
-        if (buf_append(out, &c, 1, err) < 0)
+        if (buf_append(out, len > 1 ? value : &c, len > 1 ? len : 1, err) < 0)
             return -1;
+        value += len > 1 ? len - 1 : 0;
     }
     return buf_append(out, "\"", 1, err);
 }

@@ -51,7 +51,7 @@ static int abandon_output(const struct job *job, struct err *err)
     const char *uri = job->spec->output_uri, *container = output_container(uri);
 
     if (store_abandon_uri(uri, err) == 0 &&
-        (!container || strcmp(container, CONTAINER_HLS) != 0 || hls_sweep(job, err) == 0))
+        (!container || strcmp(container, CONTAINER_HLS) != 0 || hls_sweep(job, NULL, err) == 0))
         return 0;
     if (err->code != ERR_CONFIG && err->code != ERR_NOT_FOUND)
         return -1;

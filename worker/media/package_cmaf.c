@@ -128,6 +128,9 @@ int package_cmaf_write(struct package_track *track, AVPacket *packet, struct err
     }
     if (!track->open)
         track->begin = track->end = pts;
+    /* All playlists count from the film's start: what begins later has a longer first piece. */
+    if (track->facts.count == 0 && track->begin > track->shift)
+        track->begin = track->shift;
     track->open = true;
     if (track->end < end)
         track->end = end;

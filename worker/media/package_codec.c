@@ -65,8 +65,6 @@ static const char *plain_name(enum AVCodecID codec)
         return "alac";
     case AV_CODEC_ID_OPUS:
         return "Opus";
-    case AV_CODEC_ID_MP3:
-        return "mp4a.40.34";
     default:
         return NULL;
     }
@@ -79,6 +77,8 @@ int package_codec(char *out, size_t size, const AVCodecParameters *par, struct e
 
     if (name)
         (void)snprintf(out, size, "%s", name);
+    else if (par->codec_id == AV_CODEC_ID_MP3) /* as libavformat writes it: MPEG-1, or -2 */
+        (void)snprintf(out, size, "mp4a.%s", par->sample_rate > 24000 ? "6B" : "69");
     else if (par->codec_id == AV_CODEC_ID_AAC)
         name_aac(out, size, par);
     else if (par->codec_id == AV_CODEC_ID_H264 && par->extradata_size >= AVCC_MIN)

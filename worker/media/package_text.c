@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "common/buf.h"
+#include "common/log.h"
 #include "common/mem.h"
 #include "worker/media/package_parts.h"
 
@@ -8,6 +10,7 @@
 #include <string.h>
 
 #define STAMP_SIZE 32
+#define CUE_MAX    (1 << 20)
 
 static const AVRational milliseconds = { 1, 1000 };
 
@@ -27,38 +30,65 @@ static void stamp(char out[STAMP_SIZE], int64_t ms)
                    (int)(ms / 60000 % 60), (int)(ms / 1000 % 60), (int)(ms % 1000));
 }
 
-/* An empty line would end the cue. Returns how much is left. */
-static int drop_empty_lines(char *text, int len)
+/* The encoder's own; it lets all other text through as it is. */
+static size_t tag_len(const char *text, const char *end)
 {
-    int kept = 0;
+    static const char *const tags[] = { "<b>", "</b>", "<i>", "</i>", "<u>", "</u>" };
 
-    for (int i = 0; i < len; i++)
-        if (text[i] != '\n' || (kept > 0 && text[kept - 1] != '\n'))
-            text[kept++] = text[i];
-    return kept;
+    for (size_t i = 0; i < sizeof(tags) / sizeof(tags[0]); i++) {
+        size_t len = strlen(tags[i]);
+
+        if ((size_t)(end - text) >= len && memcmp(text, tags[i], len) == 0)
+            return len;
+    }
+    return 0;
+}
+
+/* A cue's text (WebVTT, 3.1): an empty line would end it, "-->" too, and "<3" begin a tag. */
+static int put_text(struct buf *out, const char *text, size_t size, struct err *err)
+{
+    const char *end = text + size;
+
+    while (text < end) {
+        size_t tag = tag_len(text, end), len = tag ? tag : 1;
+        const char *put = !tag && *text == '<'   ? "&lt;"
+                          : !tag && *text == '>' ? "&gt;"
+                          : *text == '&'         ? "&amp;"
+                                                 : NULL;
+        bool empty = *text == '\n' && (out->len == 0 || out->data[out->len - 1] == '\n');
+
+        if (!empty && buf_append(out, put ? put : text, put ? strlen(put) : len, err) < 0)
+            return -1;
+        text += len;
+    }
+    return 0;
 }
 
 int package_text_write(struct package_track *track, AVPacket *packet, struct err *err)
 {
     AVRational tb = track->in->time_base;
     AUTO_FREE char *cue = NULL;
+    AUTO_BUF struct buf text;
     char from[STAMP_SIZE], to[STAMP_SIZE];
     int64_t begin, end;
     bool some;
-    int len;
 
-    if (output_sub_convert(track->sub, packet, &some, err) < 0)
-        return -1;
+    buf_init(&text, CUE_MAX);
+    if (output_sub_convert(track->sub, packet, &some, err) < 0) {
+        if (err->code != ERR_INPUT)
+            return -1;
+        log_warn("left out: %s", err->msg);
+        return 0;
+    }
     begin = av_rescale_q(packet->pts + track->shift, tb, milliseconds);
     end = av_rescale_q(packet->pts + track->shift + packet->duration, tb, milliseconds);
     if (!some || begin < 0 || end <= begin)
         return 0;
     stamp(from, begin);
     stamp(to, end);
-    if (av_packet_make_writable(packet) < 0)
-        return err_set(err, ERR_NOMEM, "no memory for a text");
-    len = drop_empty_lines((char *)packet->data, packet->size);
-    cue = xasprintf("%s --> %s\n%.*s\n\n", from, to, len, (const char *)packet->data);
+    if (put_text(&text, (const char *)packet->data, (size_t)packet->size, err) < 0)
+        return -1;
+    cue = xasprintf("%s --> %s\n%s\n\n", from, to, text.len ? text.data : "");
     return store_writer_write(track->writer, cue, strlen(cue), err);
 }
 

@@ -141,6 +141,12 @@ static void no_two_names_are_the_same(void **state)
     CHECK_OK(playlist_main(&out, tracks, names, 3, "f", &err), err);
     assert_non_null(strstr(out.data, "NAME=\"fra\",LANGUAGE=\"fr\""));
     assert_non_null(strstr(out.data, "NAME=\"fra (sound-2)\",LANGUAGE=\"en\""));
+    /* Latin-1, whole UTF-8, and what a limit cut: a playlist is UTF-8 or nothing. */
+    (void)snprintf(two.title, sizeof(two.title), "caf\xe9 \xc3\xa9\xe3\x81");
+    buf_clear(&out);
+    buf_init(&out, 4096);
+    CHECK_OK(playlist_main(&out, tracks, names, 3, "f", &err), err);
+    assert_non_null(strstr(out.data, "NAME=\"caf? \xc3\xa9??\",LANGUAGE=\"en\""));
 }
 
 /* Two codecs: two groups, each with a variant; the texts are the same for both. */
