@@ -76,7 +76,8 @@ class HlsTest(base.Case):
         times = media.frame_times()
         self.assertEqual([t - times[0] for t in times], [t - source[0] for t in source])
         last = times[-1] - times[-2]
-        self.assertLessEqual(abs(sum(playlist.lengths) - (times[-1] - times[0] + last)), MS)
+        longer = sum(playlist.lengths) - (times[-1] - times[0] + last)  # a sound may begin before the picture
+        self.assertTrue(-MS <= longer <= last * 3 / 4, float(longer))
         for eye in ("left", "right"):  # as a player sees them, by the main playlist
             got = check.barcodes(str(out), check.eye_size(media, "full-sbs"), check.crop_of("full-sbs", eye))
             self.assertEqual(got[:film.frames], list(film.numbers), eye)

@@ -152,20 +152,28 @@ class S3Test(Case):
         self.assertEqual(self.s3.keys(BUCKET), ["in/film.mp4", "out/film.mp4", "work/2/plan.json"])
 
     def test_hls(self):
-        """The main playlist comes last, the files of other attempts and of replaced films go, others' stay."""
-        folder, other = "out/film_hls/", "00000000-0000-4000-8000-000000000000/e0-a0/video.mp4"
+        """The main playlist comes last; the files of other attempts and of the film that it replaced go, all others stay."""
+        folder, old = "out/film_hls/", "00000000-0000-4000-8000-000000000000/e0-a0/video"
+        other = "11111111-0000-4000-8000-000000000000/e0-a0/video.mp4"
         job = self.job(output=f"s3://{BUCKET}/out/film.m3u8")
+        job.spec["output"]["overwrite"] = True
         job.convert()
+        replaced = f"#EXTM3U\nfilm_hls/{old}.m3u8\n".encode()
+        self.s3.put(BUCKET, "out/film.m3u8", replaced)
+        for key in (old + ".mp4", other, "mine.txt"):
+            self.s3.put(BUCKET, folder + key, b"x")
         code, _, _ = job.run("assemble", STEREO_FP="assemble.packaged=kill")
         self.assertNotEqual(code, 0)
         self.assertEqual(len(self.s3.keys(BUCKET, folder + job.uid)), 4)
-        self.assertEqual(self.s3.keys(BUCKET, "out/film.m3u8"), [])
-        for key in (other, "mine.txt"):
-            self.s3.put(BUCKET, folder + key, b"x")
+        self.assertEqual(self.s3.get(BUCKET, "out/film.m3u8"), replaced)
+        self.assertEqual(len(self.s3.keys(BUCKET, folder + old)), 1)
         job.do("assemble", STEREO_EPOCH="0", STEREO_ATTEMPT="1")
         names = [f"{job.uid}/e0-a1/{name}" for name in ("sound-1.m3u8", "sound-1.mp4", "video.m3u8", "video.mp4")]
-        left = ["in/film.mp4", "out/film.m3u8", *(folder + name for name in [*names, "mine.txt"])]
-        self.assertEqual([key for key in self.s3.keys(BUCKET) if not key.startswith("work/")], left)
+        left = ["in/film.mp4", "out/film.m3u8", *(folder + name for name in [other, *names, "mine.txt"])]
+
+        def there():
+            return [key for key in self.s3.keys(BUCKET) if not key.startswith("work/")]
+        self.assertEqual(there(), left)
         for key in left[1:]:
             path = self.folder / key
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -173,11 +181,16 @@ class S3Test(Case):
         for eye in ("left", "right"):
             self.assertEqual(check.barcodes(str(self.folder / "out/film.m3u8"), (self.film.width, self.film.height),
                                             check.crop_of("full-sbs", eye))[:self.film.frames], list(self.film.numbers))
+        self.s3.put(BUCKET, f"{folder}{job.uid}/e0-a9/sound-1.mp4", b"of an attempt that was killed")
         job.do("clean")
         self.assertEqual(self.s3.keys(BUCKET), left)
+        left.remove("out/film.m3u8")
         self.s3.send("DELETE", f"/{BUCKET}/out/film.m3u8")
-        job.do("clean")  # as after a job that was cancelled while it published
-        self.assertEqual(self.s3.keys(BUCKET), ["in/film.mp4", folder + "mine.txt"])
+        job.do("clean")  # it may lie under another name
+        self.assertEqual(self.s3.keys(BUCKET), left)
+        self.s3.send("DELETE", f"/{BUCKET}/{folder}{names[2]}")
+        job.do("clean")  # as after a job that was cancelled while it packaged
+        self.assertEqual(self.s3.keys(BUCKET), ["in/film.mp4", folder + other, folder + "mine.txt"])
 
     def test_the_bucket_is_gone(self):
         """What cleans after it has nothing to do, and says so; what converts has nowhere to write."""
