@@ -2,6 +2,7 @@
 #include "common/log.h"
 
 #include "common/clock.h"
+#include "common/utf8.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -39,33 +40,12 @@ static void put_text(struct line *line, const char *text)
     put(line, text, strlen(text));
 }
 
-static bool is_tail(unsigned char c)
-{
-    return (c & 0xc0) == 0x80;
-}
-
-/* Bytes of the UTF-8 character at s that is fit to show; 0 when there is none. */
+/* Bytes of the character at s that is fit to show; 0 when there is none. */
 static size_t shown_bytes(const unsigned char *s)
 {
-    if (s[0] < 0x80)
-        return s[0] >= 0x20 && s[0] != 0x7f;
-    if (s[0] == 0xc2)
-        return s[1] >= 0xa0 && s[1] <= 0xbf ? 2 : 0; /* below are the C1 controls */
-    if (s[0] >= 0xc3 && s[0] <= 0xdf)
-        return is_tail(s[1]) ? 2 : 0;
-    if (s[0] >= 0xe0 && s[0] <= 0xef) {
-        if (!is_tail(s[1]) || !is_tail(s[2]) || (s[0] == 0xe0 && s[1] < 0xa0) ||
-            (s[0] == 0xed && s[1] > 0x9f))
-            return 0;
-        return 3;
-    }
-    if (s[0] >= 0xf0 && s[0] <= 0xf4) {
-        if (!is_tail(s[1]) || !is_tail(s[2]) || !is_tail(s[3]) || (s[0] == 0xf0 && s[1] < 0x90) ||
-            (s[0] == 0xf4 && s[1] > 0x8f))
-            return 0;
-        return 4;
-    }
-    return 0;
+    bool control = s[0] < 0x20 || s[0] == 0x7f || (s[0] == 0xc2 && s[1] < 0xa0);
+
+    return control ? 0 : utf8_bytes((const char *)s);
 }
 
 static void put_escaped(struct line *line, const char *text, bool json)

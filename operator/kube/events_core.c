@@ -2,6 +2,7 @@
 #include "operator/kube/events_core.h"
 
 #include "common/mem.h"
+#include "common/utf8.h"
 #include "operator/kube/microtime.h"
 
 #include <ctype.h>
@@ -109,20 +110,6 @@ static struct events_series *dequeue(struct events_core *core)
 
 /* What is written ------------------------------------------------------------------------------*/
 
-/* Bytes of a whole UTF-8 character at s; 0: there is none. */
-static size_t character_bytes(const unsigned char *s)
-{
-    size_t len = s[0] < 0x80 ? 1 : s[0] >= 0xf0 ? 4 : s[0] >= 0xe0 ? 3 : 2;
-
-    if ((s[0] >= 0x80 && s[0] < 0xc2) || s[0] > 0xf4)
-        return 0;
-    for (size_t i = 1; i < len; i++) {
-        if ((s[i] & 0xc0) != 0x80)
-            return 0;
-    }
-    return len;
-}
-
 /* At most max bytes, of whole characters: the server counts, and refuses what is longer. */
 static void add_cut(cJSON *doc, const char *key, const char *text, size_t max)
 {
@@ -130,7 +117,7 @@ static void add_cut(cJSON *doc, const char *key, const char *text, size_t max)
     size_t len = 0;
 
     while (*text) {
-        size_t n = character_bytes((const unsigned char *)text);
+        size_t n = utf8_bytes(text);
 
         if (len + (n ? n : 1) > max)
             break;

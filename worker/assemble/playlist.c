@@ -2,6 +2,7 @@
 #include "worker/assemble/playlist.h"
 
 #include "common/mem.h"
+#include "common/utf8.h"
 
 #include <ctype.h>
 #include <inttypes.h>
@@ -84,6 +85,11 @@ int playlist_media(struct buf *out, const struct media_package_track *track, int
     return buf_printf(out, err, "#EXT-X-ENDLIST\n");
 }
 
+static int64_t larger(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
+}
+
 /* Bits a second of pieces from..to-1. */
 static int64_t rate_of(const struct media_package_track *track, size_t from, size_t to)
 {
@@ -114,8 +120,8 @@ static int64_t peak_rate(const struct media_package_track *track)
             us += track->pieces[to].duration_us;
             if (2 * us > 3 * target)
                 break;
-            if (2 * us >= target && most < rate_of(track, from, to + 1))
-                most = rate_of(track, from, to + 1);
+            if (2 * us >= target)
+                most = larger(most, rate_of(track, from, to + 1));
         }
     }
     return most > 0 ? most : mean_rate(track);
@@ -152,24 +158,12 @@ static bool is_default(const struct tracks *tracks, size_t track)
     return found ? found == track : kind == PACKAGE_SOUND && group == track;
 }
 
-/* Of the character that begins here; 0: it is none, or cut off. */
-static size_t utf8_len(const char *text)
-{
-    unsigned char c = (unsigned char)*text;
-    size_t len = c < 0x80 ? 1 : c < 0xc2 ? 0 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : c < 0xf5 ? 4 : 0;
-
-    for (size_t i = 1; i < len; i++)
-        if (((unsigned char)text[i] & 0xc0) != 0x80)
-            return 0;
-    return len;
-}
-
 static int put_quoted(struct buf *out, const char *key, const char *value, struct err *err)
 {
     if (buf_printf(out, err, ",%s=\"", key) < 0)
         return -1;
     for (; *value; value++) {
-        size_t len = utf8_len(value);
+        size_t len = utf8_bytes(value);
         char c = len == 0                         ? '?'
                  : *value == '"'                  ? '\''
                  : iscntrl((unsigned char)*value) ? ' '
@@ -244,8 +238,8 @@ static int put_variant(struct buf *out, const struct tracks *tracks, size_t grou
     for (size_t i = 1; group && i < tracks->count; i++) {
         if (tracks->all[i]->kind != PACKAGE_SOUND || group_of(tracks, i) != group)
             continue;
-        peak = peak > peak_rate(tracks->all[i]) ? peak : peak_rate(tracks->all[i]);
-        mean = mean > mean_rate(tracks->all[i]) ? mean : mean_rate(tracks->all[i]);
+        peak = larger(peak, peak_rate(tracks->all[i]));
+        mean = larger(mean, mean_rate(tracks->all[i]));
     }
     if (buf_printf(out, err,
                    "#EXT-X-STREAM-INF:BANDWIDTH=%" PRId64 ",AVERAGE-BANDWIDTH=%" PRId64

@@ -4,6 +4,7 @@
 #include "common/contract/names.h"
 #include "common/file.h"
 #include "common/mem.h"
+#include "common/utf8.h"
 #include "operator/cluster/local/pod.h"
 
 #include <errno.h>
@@ -217,26 +218,11 @@ static char *message_read(const char *path)
     return text;
 }
 
-static size_t utf8_length(const unsigned char *s)
-{
-    size_t n = s[0] < 0x80                   ? 1
-               : s[0] >= 0xC2 && s[0] < 0xE0 ? 2
-               : s[0] >= 0xE0 && s[0] < 0xF0 ? 3
-               : s[0] >= 0xF0 && s[0] < 0xF5 ? 4
-                                             : 0;
-
-    for (size_t i = 1; i < n; i++) {
-        if ((s[i] & 0xC0) != 0x80)
-            return 0;
-    }
-    return n;
-}
-
 /* A worker that crashed may leave anything; JSON holds UTF-8. */
 static void utf8_mend(char *text)
 {
     while (*text) {
-        size_t n = utf8_length((const unsigned char *)text);
+        size_t n = utf8_bytes(text);
 
         if (!n) {
             *text = '?';
