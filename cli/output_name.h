@@ -13,7 +13,7 @@
  *   a folder (existing, or ending in "/")     FOLDER/<source's stem><suffix>.<ext>
  *   a name without extension                  NAME<suffix>.<ext>
  *   NULL                                      <source's stem><suffix>.<ext> in this folder
- * ext is the source's own if it is one of the three, else mkv, which holds everything. Caller
+ * ext is the source's own if it is one of those, else mkv, which holds everything. Caller
  * frees *path. ERR_CONFIG: another extension ("film.avi: must end in ...").
  */
 int output_name(char **path, const char *in, const char *out, enum layout layout, struct err *err);

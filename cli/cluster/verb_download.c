@@ -42,7 +42,6 @@ static int output_find(const char **uri, uint64_t *bytes, const cJSON *job, cons
 {
     const char *name = json_text(job, "metadata.name");
     const cJSON *size = json_path(job, "status.output.bytes");
-    const char *container;
 
     *uri = json_text(job, "spec.output.uri");
     *bytes = cJSON_IsNumber(size) ? (uint64_t)size->valuedouble : 0;
@@ -54,8 +53,7 @@ static int output_find(const char **uri, uint64_t *bytes, const cJSON *job, cons
         return volume_refuse(*uri, space, err);
     if (strncmp(*uri, "s3://", strlen("s3://")) != 0)
         return err_set(err, ERR_CONFIG, "%s: only s3:// can be downloaded", *uri);
-    container = output_container(*uri);
-    if (container && strcmp(container, CONTAINER_HLS) == 0)
+    if (container_is_hls(output_container(*uri)))
         return err_set(err, ERR_CONFIG,
                        "%s is HLS: a playlist, and beside it a folder, which it names, with its "
                        "files. Play it from where it is, or copy both with an S3 client",

@@ -65,3 +65,8 @@ const char *output_container(const char *uri)
     }
     return NULL;
 }
+
+bool container_is_hls(const char *container)
+{
+    return container && strcmp(container, CONTAINER_HLS) == 0;
+}

@@ -86,6 +86,8 @@ AUTO_DEFINE(job_spec, struct job_spec *, spec_free)
 #define CONTAINER_HLS "hls"
 /* "mp4", "mov", "matroska" or CONTAINER_HLS by the output's name; NULL: none of them. Static. */
 const char *output_container(const char *uri);
+/* NULL is none. */
+bool container_is_hls(const char *container);
 #define OUTPUT_ENDINGS ".mp4, .mov, .mkv or .m3u8"
 
 /* Kebab-case values as the CLI shows them ("full-sbs"). Static. */

@@ -81,9 +81,8 @@ static double assemble_scratch(const cJSON *job)
 static bool is_hls(const cJSON *job)
 {
     const cJSON *uri = json_path(job, "spec.output.uri");
-    const char *container = cJSON_IsString(uri) ? output_container(uri->valuestring) : NULL;
 
-    return container && strcmp(container, CONTAINER_HLS) == 0;
+    return cJSON_IsString(uri) && container_is_hls(output_container(uri->valuestring));
 }
 
 static bool copies_pieces(const cJSON *job)

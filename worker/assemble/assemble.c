@@ -33,9 +33,7 @@ static void fill_record(const struct job *job, struct record *record, const stru
 
 static bool is_hls(const struct job *job)
 {
-    const char *container = output_container(job->spec->output_uri);
-
-    return container && strcmp(container, CONTAINER_HLS) == 0;
+    return container_is_hls(output_container(job->spec->output_uri));
 }
 
 /* 1: an earlier attempt published this very film; 0: not yet; -1: something else is there. */
@@ -97,7 +95,7 @@ static int make(struct store_writer **out, struct done *done, struct join_opts *
     AUTO(store) struct store *scratch = NULL;
     AUTO(store_writer) struct store_writer *film = NULL;
 
-    if (strcmp(opts->container, CONTAINER_HLS) != 0)
+    if (!container_is_hls(opts->container))
         return join_run(out, done, opts, err);
     if (hls_scratch_open(&scratch, opts->job, err) < 0)
         return -1;

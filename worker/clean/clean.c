@@ -48,10 +48,10 @@ static int remove_probes(struct store *store, struct err *err)
  * unfinished uploads must do. */
 static int abandon_output(const struct job *job, struct err *err)
 {
-    const char *uri = job->spec->output_uri, *container = output_container(uri);
+    const char *uri = job->spec->output_uri;
 
     if (store_abandon_uri(uri, err) == 0 &&
-        (!container || strcmp(container, CONTAINER_HLS) != 0 || hls_sweep(job, NULL, err) == 0))
+        (!container_is_hls(output_container(uri)) || hls_sweep(job, NULL, err) == 0))
         return 0;
     if (err->code != ERR_CONFIG && err->code != ERR_NOT_FOUND)
         return -1;

@@ -165,12 +165,6 @@ static int new_depth(struct pipeline *p, struct err *err)
     return err_set(err, ERR_INTERNAL, "depth provider %d", (int)spec->depth);
 }
 
-static double shown(const struct job_spec *spec, double depth)
-{
-    return shape_bend(spec->foreground_scale, (uint16_t)lround(depth * UINT16_MAX)) /
-           (double)UINT16_MAX;
-}
-
 static uint16_t unbent(const struct job_spec *spec, double depth)
 {
     return shape_unbend(spec->foreground_scale, (uint16_t)lround(depth * UINT16_MAX));
@@ -180,15 +174,12 @@ static uint16_t unbent(const struct job_spec *spec, double depth)
 static void lay_screen(struct pipeline *p)
 {
     const struct job_spec *spec = p->job->spec;
-    struct depth_span span = { 0, 1 }, screen;
+    struct depth_span screen;
 
     p->depth->screen = unbent(spec, spec->convergence);
     if (spec->convergence_mode == CONVERGENCE_FIXED)
         return;
-    if (spec->depth == DEPTH_CLASSICAL)
-        span = (struct depth_span){ shown(spec, DEPTH_CLASSICAL_FARTHEST),
-                                    shown(spec, DEPTH_CLASSICAL_NEAREST) };
-    screen = comfort_screen(spec, span);
+    screen = comfort_screen(spec, comfort_depths(spec));
     p->depth->follows = true;
     p->depth->screen_low = unbent(spec, screen.farthest);
     p->depth->screen_high = unbent(spec, screen.nearest);

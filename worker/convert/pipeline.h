@@ -63,8 +63,8 @@ struct pipeline {
 
     struct repair repair; /* the decode stage's, when repairing */
     int64_t damaged;      /* the decode stage's: frames of the segment */
-    uint16_t screen_low,
-        screen_high; /* the warp stage's: where the screen lay; low > high: not yet */
+    /* the warp stage's: where the screen lay; low > high: not yet */
+    uint16_t screen_low, screen_high;
     bool incomplete; /* frames did not come that the plan has: the segment wants repairing */
 
     /* the encode stage's, read when all have ended */

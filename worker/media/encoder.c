@@ -378,7 +378,7 @@ struct media_encoder_opts media_encoder_opts_for(const struct plan *plan,
         .sar = media_packed_sar(spec->layout, plan->video.sar),
         .video = &plan->video,
         .layout = spec->layout,
-        .key_seconds = container && strcmp(container, CONTAINER_HLS) == 0 ? HLS_KEY_S : 0,
+        .key_seconds = container_is_hls(container) ? HLS_KEY_S : 0,
     };
 }
 

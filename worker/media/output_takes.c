@@ -74,7 +74,7 @@ static int family_of(const char *container)
         return MP4;
     if (strcmp(container, "mov") == 0)
         return MOV;
-    if (strcmp(container, CONTAINER_HLS) == 0)
+    if (container_is_hls(container))
         return HLS;
     return strcmp(container, "matroska") == 0 ? MKV : 0;
 }

@@ -198,6 +198,17 @@ static int order(struct media_remote *remote, uint32_t type, const struct wire_o
     return remote->told ? -1 : err_wrap(err, "%s", remote->what);
 }
 
+static int order_with(struct media_remote *remote, uint32_t type, const int64_t *numbers,
+                      size_t count, struct err *err)
+{
+    AUTO_WIRE struct wire_out out;
+
+    wire_out_init(&out);
+    for (size_t i = 0; i < count; i++)
+        wire_put_i64(&out, numbers[i]);
+    return order(remote, type, &out, REMOTE_DONE, REMOTE_DONE, err);
+}
+
 /* The first thing a child says is how it is locked in. */
 static int greet(struct media_remote *remote, struct err *err)
 {
@@ -309,22 +320,12 @@ int media_remote_read(struct media_remote *remote, const AVFormatContext *ctx, i
 
 int media_remote_remake(struct media_remote *remote, int stream, int codec, struct err *err)
 {
-    AUTO_WIRE struct wire_out out;
-
-    wire_out_init(&out);
-    wire_put_i64(&out, stream);
-    wire_put_i64(&out, codec);
-    return order(remote, REMOTE_REMAKE, &out, REMOTE_DONE, REMOTE_DONE, err);
+    return order_with(remote, REMOTE_REMAKE, (const int64_t[]){ stream, codec }, 2, err);
 }
 
 int media_remote_skip(struct media_remote *remote, int stream, int64_t time, struct err *err)
 {
-    AUTO_WIRE struct wire_out out;
-
-    wire_out_init(&out);
-    wire_put_i64(&out, stream);
-    wire_put_i64(&out, time);
-    return order(remote, REMOTE_SKIP, &out, REMOTE_DONE, REMOTE_DONE, err);
+    return order_with(remote, REMOTE_SKIP, (const int64_t[]){ stream, time }, 2, err);
 }
 
 int media_remote_jumps(const struct media_remote *remote)
@@ -335,14 +336,8 @@ int media_remote_jumps(const struct media_remote *remote)
 int media_remote_seek(struct media_remote *remote, int stream, int64_t pts, int64_t dts,
                       struct err *err)
 {
-    AUTO_WIRE struct wire_out out;
-
-    wire_out_init(&out);
-    wire_put_i64(&out, stream);
-    wire_put_i64(&out, pts);
-    wire_put_i64(&out, dts);
     remote->ended = false;
-    return order(remote, REMOTE_SEEK, &out, REMOTE_DONE, REMOTE_DONE, err);
+    return order_with(remote, REMOTE_SEEK, (const int64_t[]){ stream, pts, dts }, 3, err);
 }
 
 /* Address space for what a decoder may hold of this film's pictures, and for the slots. */
@@ -377,12 +372,7 @@ int media_remote_decoder(struct media_remote *remote, const struct media_stream 
 int media_remote_decoder_seek(struct media_remote *remote, int64_t pts, int64_t dts,
                               struct err *err)
 {
-    AUTO_WIRE struct wire_out out;
-
-    wire_out_init(&out);
-    wire_put_i64(&out, pts);
-    wire_put_i64(&out, dts);
-    return order(remote, REMOTE_DECODER_SEEK, &out, REMOTE_DONE, REMOTE_DONE, err);
+    return order_with(remote, REMOTE_DECODER_SEEK, (const int64_t[]){ pts, dts }, 2, err);
 }
 
 static void get_seen(struct media_remote *remote)

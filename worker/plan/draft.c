@@ -226,7 +226,7 @@ static void fill_copies(struct plan *plan, const struct film *film, const char *
 /* What no stream is. */
 static void drop_parts(struct plan *plan, const struct film *film, const char *container)
 {
-    if (film->chapters && strcmp(container, CONTAINER_HLS) == 0)
+    if (film->chapters && container_is_hls(container))
         add_dropped(plan, xstrdup("chapters: HLS has no place for them, .mp4 and .mkv have"));
 }
 
@@ -337,7 +337,7 @@ int plan_draft(struct plan **out, const struct film *film, const struct job_spec
         plan_container(&container, spec->output_uri, err) < 0)
         return -1;
     fill_encode(plan, spec);
-    if (strcmp(container, CONTAINER_HLS) == 0 && !media_package_takes(plan->codec))
+    if (container_is_hls(container) && !media_package_takes(plan->codec))
         return err_set(err, ERR_CONFIG, "spec.encode.codec: %s: HLS takes H.264, HEVC and AV1 only",
                        plan->codec);
     plan->window = spec->depth == DEPTH_CLASSICAL               ? depth_classical_support()

@@ -1,11 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "worker/depth/depth.h"
 #include "worker/media/encoder.h"
 #include "worker/plan/draft.h"
 #include "worker/stereo/comfort.h"
-#include "worker/stereo/shape.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -31,12 +28,6 @@ static void say_colour(char *out, size_t size, const struct plan *plan, const st
     add(out, size, text);
 }
 
-static double shown(const struct job_spec *spec, double depth)
-{
-    return shape_bend(spec->foreground_scale, (uint16_t)lround(depth * UINT16_MAX)) /
-           (double)UINT16_MAX;
-}
-
 /* Depth 1 lies in front of the screen by what is left of the divergence above the convergence;
  * where the screen follows the film it keeps to what the provider's depths can be. */
 static void say_comfort(char *out, size_t size, const struct job_spec *spec)
@@ -46,9 +37,7 @@ static void say_comfort(char *out, size_t size, const struct job_spec *spec)
     char text[300];
 
     if (spec->convergence_mode == CONVERGENCE_AUTO) {
-        if (spec->depth == DEPTH_CLASSICAL)
-            depths = (struct depth_span){ shown(spec, DEPTH_CLASSICAL_FARTHEST),
-                                          shown(spec, DEPTH_CLASSICAL_NEAREST) };
+        depths = comfort_depths(spec);
         screen = comfort_screen(spec, depths);
     }
     front = spec->divergence * (depths.nearest - screen.farthest) + spec->ipd_offset;

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "worker/stereo/comfort.h"
 
+#include "worker/depth/depth.h"
+#include "worker/stereo/shape.h"
+
 #include <math.h>
 
 #define SLACK .005
@@ -8,6 +11,20 @@
 bool comfort_is_kept(double front, double behind)
 {
     return front <= COMFORT_FRONT + SLACK && behind <= COMFORT_BEHIND + SLACK;
+}
+
+static double shown(const struct job_spec *spec, double depth)
+{
+    return shape_bend(spec->foreground_scale, (uint16_t)lround(depth * UINT16_MAX)) /
+           (double)UINT16_MAX;
+}
+
+struct depth_span comfort_depths(const struct job_spec *spec)
+{
+    if (spec->depth != DEPTH_CLASSICAL)
+        return (struct depth_span){ 0, 1 };
+    return (struct depth_span){ shown(spec, DEPTH_CLASSICAL_FARTHEST),
+                                shown(spec, DEPTH_CLASSICAL_NEAREST) };
 }
 
 static double within(double depth)

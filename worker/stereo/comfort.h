@@ -17,6 +17,8 @@ struct depth_span { /* of depths, 0 (far) to 1 (near) */
     double farthest, nearest;
 };
 
+/* Of the depths that the spec's provider gives, bent by foregroundScale as they are shown. */
+struct depth_span comfort_depths(const struct job_spec *spec);
 /* Both in % of a view's width. */
 bool comfort_is_kept(double front, double behind);
 /* The screen planes with which depths of this span keep to both limits; where they are too far

@@ -107,6 +107,15 @@ void picture_fill(struct image *p, int value)
     picture_set(p, plane, x, y, value);
 }
 
+bool picture_same_luma(const struct image *a, const struct image *b)
+{
+    for (int y = 0; y < a->height; y++)
+        for (int x = 0; x < a->width; x++)
+            if (picture_get(a, 0, x, y) != picture_get(b, 0, x, y))
+                return false;
+    return true;
+}
+
 void picture_flip(struct image *out, const struct image *in)
 {
     EACH_SAMPLE(in)

@@ -21,7 +21,8 @@ int picture_get(const struct image *picture, int plane, int x, int y);
 void picture_set(struct image *picture, int plane, int x, int y, int value);
 int picture_width(const struct image *picture, int plane);
 int picture_height(const struct image *picture, int plane);
-void picture_flip(struct image *out, const struct image *in); /* left for right */
+bool picture_same_luma(const struct image *a, const struct image *b); /* of one size */
+void picture_flip(struct image *out, const struct image *in);         /* left for right */
 /* Random but smooth enough to be film-like. */
 void picture_texture(struct image *picture, uint32_t seed);
 

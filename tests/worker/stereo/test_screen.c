@@ -83,14 +83,6 @@ static struct image *frame_of(struct warp *warp, const struct image *view,
     return out;
 }
 
-static bool same_luma(const struct image *a, const struct image *b)
-{
-    for (int y = 0; y < HEIGHT; y++)
-        if (memcmp(a->plane[0] + y * a->stride[0], b->plane[0] + y * b->stride[0], 2 * WIDTH) != 0)
-            return false;
-    return true;
-}
-
 /* A frame after the screen was moved is that of a warp made with this screen. */
 static void the_screen_moves_between_frames(void **state)
 {
@@ -112,8 +104,8 @@ static void the_screen_moves_between_frames(void **state)
         before = frame_of(moved, view, &depth);
         warp_set_screen(moved, (uint16_t)screen);
         found = frame_of(moved, view, &depth);
-        assert_true(same_luma(found, want));
-        assert_false(same_luma(found, before));
+        assert_true(picture_same_luma(found, want));
+        assert_false(picture_same_luma(found, before));
         picture_free(want);
         picture_free(found);
         picture_free(before);

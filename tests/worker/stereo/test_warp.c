@@ -190,16 +190,6 @@ static void near_things_grow_by_the_dilation(void **state)
     depth_release(depth);
 }
 
-/* Ends stay, order stays, the inverse undoes it, and level 1 is the softplus of the reference. */
-static bool same_luma(const struct image *a, const struct image *b)
-{
-    for (int y = 0; y < a->height; y++)
-        for (int x = 0; x < a->width; x++)
-            if (picture_get(a, 0, x, y) != picture_get(b, 0, x, y))
-                return false;
-    return true;
-}
-
 /* What the options say is what the warp does: the view of a depth that was shaped by hand. */
 static void the_warp_takes_shaped_depth(void **state)
 {
@@ -225,8 +215,8 @@ static void the_warp_takes_shaped_depth(void **state)
     by_hand = warped(s, view, &shaped);
     s.edge_dilation = 3;
     grown = warped(s, view, depth);
-    assert_true(same_luma(grown, by_hand));
-    assert_false(same_luma(grown, plain));
+    assert_true(picture_same_luma(grown, by_hand));
+    assert_false(picture_same_luma(grown, plain));
     picture_free(by_hand);
     picture_free(grown);
     shape_curve(curve, 2);
@@ -237,8 +227,8 @@ static void the_warp_takes_shaped_depth(void **state)
     by_hand = warped(s, view, &shaped);
     s.foreground_scale = 2;
     grown = warped(s, view, depth);
-    assert_true(same_luma(grown, by_hand));
-    assert_false(same_luma(grown, plain));
+    assert_true(picture_same_luma(grown, by_hand));
+    assert_false(picture_same_luma(grown, plain));
     picture_free(by_hand);
     picture_free(grown);
     picture_free(plain);
