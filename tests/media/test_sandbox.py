@@ -283,6 +283,21 @@ class ChildTest(Case):
                 self.assertEqual(again, [], "it was tried again")
             shutil.rmtree(self.folder / "out.mp4.stereojob", ignore_errors=True)
 
+    def test_texts_are_read_in_there(self):
+        if not self.has_failpoints():
+            self.skipTest("a build without failpoints")
+        words, out = self.folder / "words.srt", self.folder / "out.mp4"
+        words.write_text("1\n00:00:00,100 --> 00:00:00,900\nHello\n")
+        source = self.folder / "film.mkv"
+        ffmpeg("-i", film(self.folder / "plain.mkv"), "-i", words, "-c", "copy", source)
+        for sandbox, code in (("auto", INPUT), ("off", 0)):
+            with self.subTest(sandbox=sandbox):
+                done = run("convert", source, out, STEREO_FP="film.text.socket=err", STEREO_SANDBOX=sandbox)
+                self.assertEqual(done.returncode, code, done.stderr)
+                self.assertEqual("SIGSYS" in done.stderr, code == INPUT, done.stderr)
+                self.assertEqual(out.exists(), code == 0)
+            shutil.rmtree(self.folder / "out.mp4.stereojob", ignore_errors=True)
+
     def child_of(self, name, pid):
         for entry in pathlib.Path("/proc").iterdir():
             try:

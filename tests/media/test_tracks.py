@@ -318,6 +318,23 @@ class TracksTest(Tracks):
             got -= {"default"}  # the first of its kind is enabled when none is
         self.assertEqual(got, want, what)
 
+    @base.short
+    def test_a_text_that_no_sample_holds(self):
+        """MP4's texts have 16 bits for their length: one is left out, and said; the others come."""
+        words, source = self.folder / "long.srt", self.folder / "long.mkv"
+        cues = ("Before", "x" * 70000, "Behind")
+        words.write_text("".join(f"{n}\n00:00:0{n},000 --> 00:00:0{n},500\n{cue}\n\n"
+                                 for n, cue in enumerate(cues)))
+        ffmpeg("-f", "lavfi", "-i", "testsrc2=size=64x48:rate=25:duration=3", "-i", words, "-c:v",
+               "libx264", "-c:s", "srt", source)
+        out = self.folder / "long.mp4"
+        done = base.convert(source, out, "--keep-work")
+        self.succeeded(done, out)
+        film = Film(out)
+        self.assertEqual([t[2] for t in film.texts(film.others[0])], ["Before", "Behind"])
+        logs = "".join(log.read_text() for log in self.folder.glob("long.mp4.stereojob/logs/*.log"))
+        self.assertIn("stream 1: the subtitle at 1.000 s cannot be read and is left out", logs)
+
     def lost_marks(self, kept, ext, text):
         """What a stream is marked as that the container cannot say is said of it."""
         for stream, _ in kept:

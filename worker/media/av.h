@@ -31,6 +31,11 @@ static inline void av_codec_auto_(AVCodecContext **ctx) /* AUTO(av_codec) AVCode
     avcodec_free_context(ctx);
 }
 
+static inline void av_parameters_auto_(AVCodecParameters **par) /* AUTO(av_parameters) */
+{
+    avcodec_parameters_free(par);
+}
+
 /* As err_set, ending in ": " and libav's words for rc; AVERROR(ENOMEM) becomes ERR_NOMEM and
  * AVERROR(ENOSPC) ERR_SPACE whatever `code` says. Always -1. */
 int media_av_fail(struct err *err, enum err_code code, int rc, const char *fmt, ...)

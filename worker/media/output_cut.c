@@ -99,7 +99,7 @@ static int64_t reach_ms(const struct media_output *output)
     for (size_t i = 0; i < output->plan->copy_count; i++) {
         const struct plan_copy *copy = &output->plan->copies[i];
 
-        if (output->tracks[i].remade) /* its packets are counted from the film's start */
+        if (output->tracks[i].remade_sound) /* its packets are counted from the film's start */
             return -1;
         if ((copy->type != 's' && copy->type != 'd') || !is_matroska(output))
             continue;

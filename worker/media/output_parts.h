@@ -8,7 +8,6 @@
 
 #include "worker/media/av.h"
 #include "worker/media/output.h"
-#include "worker/media/output_sub.h"
 
 #define OUTPUT_RUN_MS    500     /* MP4: a copied track is written in runs this long */
 #define OUTPUT_RUN_BYTES 0x80000 /* or this large */
@@ -28,17 +27,16 @@ AVIOContext *output_io_avio(const struct output_io *io);
 int output_io_fail(const struct output_io *io, struct err *err, enum err_code code, int rc,
                    const char *what);
 
-struct output_track {       /* one of plan->copies, in that order */
-    AVStream *in, *out;     /* borrowed; out NULL: it went into the header */
-    struct output_sub *sub; /* owned; when it is converted */
-    AVRational tb;          /* of the packets read */
-    bool remade;            /* the source makes them anew */
-    int64_t hidden;         /* packets that end up to here are left out; ticks of tb */
-    int64_t shift;          /* added to every time, ticks of out */
-    int64_t last_dts;       /* AV_NOPTS_VALUE before the first */
-    int64_t rescale_last;   /* state of av_rescale_delta */
-    int64_t packets;        /* written */
-    AVPacket **run;         /* owned; waiting to be written together */
+struct output_track {     /* one of plan->copies, in that order */
+    AVStream *in, *out;   /* borrowed; out NULL: it went into the header */
+    AVRational tb;        /* of the packets read */
+    bool remade_sound;    /* the source makes it anew, counted from the film's start */
+    int64_t hidden;       /* packets that end up to here are left out; ticks of tb */
+    int64_t shift;        /* added to every time, ticks of out */
+    int64_t last_dts;     /* AV_NOPTS_VALUE before the first */
+    int64_t rescale_last; /* state of av_rescale_delta */
+    int64_t packets;      /* written */
+    AVPacket **run;       /* owned; waiting to be written together */
     size_t run_len, run_cap, run_bytes;
 };
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "common/log.h"
 #include "common/mem.h"
 #include "worker/media/output_parts.h"
-#include "worker/media/sound.h"
 
 #include <libavutil/mathematics.h>
 #include <string.h>
@@ -21,7 +21,6 @@ void output_tracks_free(struct media_output *output)
         for (size_t k = 0; k < track->run_len; k++)
             av_packet_free(&track->run[k]);
         free(track->run);
-        output_sub_free(track->sub);
     }
     free(output->tracks);
     output->tracks = NULL;
@@ -48,19 +47,27 @@ static int add_cover_attachment(struct output_track *track, struct err *err)
     return 0;
 }
 
-static int remake(struct media_output *output, struct output_track *track, const char *becomes,
-                  struct err *err)
+static int remake_sound(struct media_output *output, struct output_track *track,
+                        const char *becomes, struct err *err)
 {
     const AVCodecDescriptor *codec = avcodec_descriptor_get_by_name(becomes);
+    AVCodecParameters *par = track->out->codecpar;
 
-    if (!codec || track->in->codecpar->sample_rate <= 0)
+    if (!codec || codec->type != AVMEDIA_TYPE_AUDIO || track->in->codecpar->sample_rate <= 0)
         return err_set(err, ERR_INTERNAL, "plan.json: a sound that becomes '%s'", becomes);
-    if (media_sound_parameters(track->out->codecpar, track->in->codecpar, codec->id, err) < 0 ||
-        media_source_remake(output->source, track->in->index, (int)codec->id, err) < 0)
+    if (media_source_remake(output->source, track->in->index, (int)codec->id, par, err) < 0)
         return -1;
-    track->remade = true;
-    track->tb = (AVRational){ 1, track->out->codecpar->sample_rate };
+    track->remade_sound = true;
+    track->tb = (AVRational){ 1, par->sample_rate };
     return 0;
+}
+
+static int remake_text(struct media_output *output, struct output_track *track, struct err *err)
+{
+    enum AVCodecID to = output->mp4 ? AV_CODEC_ID_MOV_TEXT : AV_CODEC_ID_SUBRIP;
+
+    return media_source_remake(output->source, track->in->index, (int)to, track->out->codecpar,
+                               err);
 }
 
 static int add_parameters(struct media_output *output, struct output_track *track,
@@ -75,12 +82,10 @@ static int add_parameters(struct media_output *output, struct output_track *trac
     if (is_cover(track->in) && !output->mp4)
         return add_cover_attachment(track, err);
     if (*copy->becomes) {
-        if (remake(output, track, copy->becomes, err) < 0)
+        if (remake_sound(output, track, copy->becomes, err) < 0)
             return -1;
     } else if (copy->convert) {
-        if (output_sub_open(&track->sub, track->in,
-                            output->mp4 ? AV_CODEC_ID_MOV_TEXT : AV_CODEC_ID_SUBRIP, err) < 0 ||
-            output_sub_parameters(track->sub, par, err) < 0)
+        if (remake_text(output, track, err) < 0)
             return -1;
     } else {
         rc = avcodec_parameters_copy(par, par_in);
@@ -157,7 +162,7 @@ int output_tracks_start(struct media_output *output, struct err *err)
         track->hidden =
             av_rescale_q_rnd(output_times_hidden(output, track->in), track->in->time_base,
                              track->tb, AV_ROUND_NEAR_INF | AV_ROUND_PASS_MINMAX);
-        if (par->codec_type == AVMEDIA_TYPE_AUDIO && !track->remade && !output->mp4 &&
+        if (par->codec_type == AVMEDIA_TYPE_AUDIO && !track->remade_sound && !output->mp4 &&
             par->sample_rate > 0)
             track->shift +=
                 av_rescale_q(compat_matroska_delay_missing(par),
@@ -177,7 +182,7 @@ static int64_t audio_time(struct output_track *track, const AVPacket *packet, in
 
     if (duration <= 0)
         duration = par->frame_size;
-    if (track->remade || duration <= 0 || par->sample_rate <= 0)
+    if (track->remade_sound || duration <= 0 || par->sample_rate <= 0)
         return av_rescale_q(time, track->tb, track->out->time_base);
     return av_rescale_delta(track->tb, time, (AVRational){ 1, par->sample_rate }, duration,
                             &track->rescale_last, track->out->time_base);
@@ -283,24 +288,29 @@ static bool is_filler(const struct output_track *track, const AVPacket *packet)
            packet->data[0] == 0 && packet->data[1] == 0;
 }
 
+static void tell_unreadable(const struct output_track *track, const AVPacket *packet)
+{
+    if (track->in->codecpar->codec_type == AVMEDIA_TYPE_SUBTITLE && packet->pts != AV_NOPTS_VALUE)
+        log_warn("stream %d: the subtitle at %.3f s cannot be read and is left out",
+                 track->in->index, (double)packet->pts * av_q2d(track->tb));
+}
+
 /* One packet of the source, in its own times. */
 static int take(struct media_output *output, AVPacket *packet, struct err *err)
 {
     struct output_track *track = track_of(output, packet->stream_index);
-    bool some = true;
 
-    if ((packet->flags & AV_PKT_FLAG_CORRUPT && packet->size == 0) || is_filler(track, packet) ||
-        !output_cut_takes(output, track, packet))
+    if (!output_cut_takes(output, track, packet) || is_filler(track, packet))
         return 0;
+    if (packet->flags & AV_PKT_FLAG_CORRUPT && packet->size == 0) {
+        tell_unreadable(track, packet);
+        return 0;
+    }
     if (track->in->codecpar->codec_type == AVMEDIA_TYPE_SUBTITLE && packet->pts != AV_NOPTS_VALUE) {
         output_cut_trim(output, track->in->time_base, &packet->pts, &packet->duration);
         packet->dts = packet->pts;
         tame_duration(output, track, packet);
     }
-    if (track->sub && output_sub_convert(track->sub, packet, &some, err) < 0)
-        return -1;
-    if (!some)
-        return 0;
     to_output_times(track, packet);
     track->packets++;
     if (!output->mp4)

@@ -22,7 +22,7 @@ static void track_clear(struct package_track *track)
 {
     avformat_free_context(track->ctx);
     output_io_free(track->io);
-    output_sub_free(track->sub);
+    media_subtitle_free(track->subtitle);
     free(track->facts.pieces);
 }
 

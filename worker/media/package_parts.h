@@ -8,6 +8,7 @@
 
 #include "worker/media/output_parts.h"
 #include "worker/media/package.h"
+#include "worker/media/subtitle.h"
 
 struct package_track {
     struct media_package_track facts; /* pieces owned */
@@ -15,7 +16,7 @@ struct package_track {
     struct store_writer *writer;      /* borrowed; the I/O's until that is finished */
     struct output_io *io;             /* owned; outlives ctx */
     AVFormatContext *ctx;             /* owned; NULL for text */
-    struct output_sub *sub;           /* owned; text */
+    struct media_subtitle *subtitle;  /* owned; text */
     int64_t shift;                    /* added to every time, ticks of in */
     int64_t begin, end;               /* of the piece that is open, ticks of in, shifted */
     bool open;                        /* there is such a piece */

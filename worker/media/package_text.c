@@ -19,7 +19,7 @@ int package_text_open(struct package_track *track, struct err *err)
     /* Cues count on the clock that the tracks' first decode time counts on (RFC 8216, 3.5). */
     static const char head[] = "WEBVTT\nX-TIMESTAMP-MAP=MPEGTS:0,LOCAL:00:00:00.000\n\n";
 
-    if (output_sub_open(&track->sub, track->in, AV_CODEC_ID_WEBVTT, err) < 0)
+    if (media_subtitle_open(&track->subtitle, track->in, AV_CODEC_ID_WEBVTT, err) < 0)
         return -1;
     return store_writer_write(track->writer, head, sizeof(head) - 1, err);
 }
@@ -74,7 +74,7 @@ int package_text_write(struct package_track *track, AVPacket *packet, struct err
     bool some;
 
     buf_init(&text, CUE_MAX);
-    if (output_sub_convert(track->sub, packet, &some, err) < 0) {
+    if (media_subtitle_convert(track->subtitle, packet, &some, err) < 0) {
         if (err->code != ERR_INPUT)
             return -1;
         log_warn("left out: %s", err->msg);

@@ -318,9 +318,13 @@ int media_remote_read(struct media_remote *remote, const AVFormatContext *ctx, i
     }
 }
 
-int media_remote_remake(struct media_remote *remote, int stream, int codec, struct err *err)
+int media_remote_remake(struct media_remote *remote, int stream, int codec,
+                        const uint8_t **extradata, size_t *len, struct err *err)
 {
-    return order_with(remote, REMOTE_REMAKE, (const int64_t[]){ stream, codec }, 2, err);
+    if (order_with(remote, REMOTE_REMAKE, (const int64_t[]){ stream, codec }, 2, err) < 0)
+        return -1;
+    *extradata = wire_get_bytes(&remote->message.in, len);
+    return wire_is_done(&remote->message.in) ? 0 : nonsense(remote, err);
 }
 
 int media_remote_skip(struct media_remote *remote, int stream, int64_t time, struct err *err)

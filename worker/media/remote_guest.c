@@ -201,10 +201,16 @@ static int do_remake(struct guest *guest, struct err *err)
 {
     struct wire_in *in = &guest->message.in;
     int stream = (int)wire_get_i64(in), codec = (int)wire_get_i64(in);
+    AUTO(av_parameters) AVCodecParameters *par = avcodec_parameters_alloc();
+    AUTO_WIRE struct wire_out out;
 
-    if (media_source_remake(guest->source, stream, codec, err) < 0)
+    wire_out_init(&out);
+    if (!par)
+        return err_set(err, ERR_NOMEM, "no memory for a stream");
+    if (media_source_remake(guest->source, stream, codec, par, err) < 0)
         return -1;
-    say_done(guest);
+    wire_put_bytes(&out, par->extradata, (size_t)par->extradata_size);
+    say(guest, REMOTE_DONE, &out);
     return 0;
 }
 

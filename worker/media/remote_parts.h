@@ -88,7 +88,9 @@ AUTO_DEFINE(media_remote, struct media_remote *, media_remote_free)
 /* *out NULL at the end. ctx: whose streams' discard counts. */
 int media_remote_read(struct media_remote *remote, const AVFormatContext *ctx, int wanted,
                       struct media_packet **out, struct err *err);
-int media_remote_remake(struct media_remote *remote, int stream, int codec, struct err *err);
+/* *extradata is borrowed until the next order. */
+int media_remote_remake(struct media_remote *remote, int stream, int codec,
+                        const uint8_t **extradata, size_t *len, struct err *err);
 int media_remote_skip(struct media_remote *remote, int stream, int64_t time, struct err *err);
 int media_remote_jumps(const struct media_remote *remote);
 int media_remote_seek(struct media_remote *remote, int stream, int64_t pts, int64_t dts,

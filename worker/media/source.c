@@ -4,8 +4,8 @@
 #include "common/mem.h"
 #include "worker/media/av.h"
 #include "worker/media/piece.h"
+#include "worker/media/remake.h"
 #include "worker/media/remote_parts.h"
-#include "worker/media/sound.h"
 
 #include <libavutil/dict.h>
 #include <libavutil/mathematics.h>
@@ -28,10 +28,10 @@ struct media_source {
     int stream_count;
     bool indexed;
     char format[32];
-    int wanted;                  /* -1 = all */
-    AVPacket *ahead;             /* owned; read by a seek, given by the next read; or NULL */
-    struct media_sound **sounds; /* owned; of streams that are made anew; or NULL */
-    bool ended;                  /* these know it */
+    int wanted;                    /* -1 = all */
+    AVPacket *ahead;               /* owned; read by a seek, given by the next read; or NULL */
+    struct media_remake **remakes; /* owned; of streams that are made anew; or NULL */
+    bool ended;                    /* these know it */
     struct media_timeline timeline;
     struct media_piece piece;    /* time_base.den 0 when the source is a film */
     struct media_remote *remote; /* owned; reads, while ctx only describes; or NULL */
@@ -42,9 +42,9 @@ void media_source_free(struct media_source *source)
     if (!source)
         return;
     av_packet_free(&source->ahead);
-    for (int i = 0; source->sounds && i < source->stream_count; i++)
-        media_sound_free(source->sounds[i]);
-    free(source->sounds);
+    for (int i = 0; source->remakes && i < source->stream_count; i++)
+        media_remake_free(source->remakes[i]);
+    free(source->remakes);
     if (source->remote)
         avformat_free_context(TAKE(source->ctx));
     media_remote_free(source->remote);
@@ -320,16 +320,27 @@ int media_source_jumps(const struct media_source *source)
     return source->remote ? media_remote_jumps(source->remote) : source->timeline.jumps;
 }
 
-int media_source_remake(struct media_source *source, int stream, int codec, struct err *err)
+int media_source_remake(struct media_source *source, int stream, int codec, void *par,
+                        struct err *err)
 {
-    if (source->remote)
-        return media_remote_remake(source->remote, stream, codec, err);
-    if (!source->sounds)
-        source->sounds = xcalloc((size_t)source->stream_count, sizeof(*source->sounds));
-    if (source->sounds[stream])
+    const AVStream *in = source->ctx->streams[stream];
+    enum AVCodecID to = (enum AVCodecID)codec;
+    const uint8_t *extradata = NULL;
+    size_t len = 0;
+
+    if (source->remote) {
+        if (media_remote_remake(source->remote, stream, codec, &extradata, &len, err) < 0)
+            return -1;
+        return media_remake_parameters(par, in->codecpar, to, extradata, len, err);
+    }
+    if (!source->remakes)
+        source->remakes = xcalloc((size_t)source->stream_count, sizeof(*source->remakes));
+    if (source->remakes[stream])
         return err_set(err, ERR_INTERNAL, "stream %d is made anew already", stream);
-    return media_sound_open(&source->sounds[stream], source->ctx->streams[stream],
-                            (enum AVCodecID)codec, err);
+    if (media_remake_open(&source->remakes[stream], in, to, err) < 0)
+        return -1;
+    extradata = media_remake_extradata(source->remakes[stream], &len);
+    return media_remake_parameters(par, in->codecpar, to, extradata, len, err);
 }
 
 static int next_packet(struct media_source *source, struct media_packet **out, struct err *err)
@@ -357,7 +368,7 @@ static int take_made(struct media_source *source, struct media_packet **out, str
 {
     for (int i = 0; i < source->stream_count; i++) {
         AUTO(av_packet)
-        AVPacket *made = source->sounds[i] ? media_sound_receive(source->sounds[i]) : NULL;
+        AVPacket *made = source->remakes[i] ? media_remake_receive(source->remakes[i]) : NULL;
 
         if (made)
             return media_packet_wrap(out, made, err);
@@ -366,10 +377,10 @@ static int take_made(struct media_source *source, struct media_packet **out, str
     return 0;
 }
 
-static int end_sounds(struct media_source *source, struct err *err)
+static int end_remakes(struct media_source *source, struct err *err)
 {
     for (int i = 0; i < source->stream_count; i++)
-        if (source->sounds[i] && media_sound_send(source->sounds[i], NULL, err) < 0)
+        if (source->remakes[i] && media_remake_send(source->remakes[i], NULL, err) < 0)
             return -1;
     source->ended = true;
     return 0;
@@ -379,20 +390,20 @@ static int read_remaking(struct media_source *source, struct media_packet **out,
 {
     for (;;) {
         AUTO(media_packet) struct media_packet *packet = NULL;
-        struct media_sound *sound;
+        struct media_remake *remake;
 
         if (take_made(source, out, err) < 0)
             return -1;
         if (*out || source->ended)
             return 0;
-        if (next_packet(source, &packet, err) < 0 || (!packet && end_sounds(source, err) < 0))
+        if (next_packet(source, &packet, err) < 0 || (!packet && end_remakes(source, err) < 0))
             return -1;
-        sound = packet ? source->sounds[media_packet_stream(packet)] : NULL;
-        if (packet && !sound) {
+        remake = packet ? source->remakes[media_packet_stream(packet)] : NULL;
+        if (packet && !remake) {
             *out = TAKE(packet);
             return 0;
         }
-        if (sound && media_sound_send(sound, media_packet_av(packet), err) < 0)
+        if (remake && media_remake_send(remake, media_packet_av(packet), err) < 0)
             return -1;
     }
 }
@@ -401,7 +412,7 @@ int media_source_read(struct media_source *source, struct media_packet **out, st
 {
     if (source->remote)
         return media_remote_read(source->remote, source->ctx, source->wanted, out, err);
-    return source->sounds ? read_remaking(source, out, err) : next_packet(source, out, err);
+    return source->remakes ? read_remaking(source, out, err) : next_packet(source, out, err);
 }
 
 void media_source_want(struct media_source *source, int stream)

@@ -79,9 +79,11 @@ int media_source_jumps(const struct media_source *source);
 /* Next packet of a wanted stream (all, if none was chosen); *out NULL at the end. */
 int media_source_read(struct media_source *source, struct media_packet **out, struct err *err);
 void media_source_want(struct media_source *source, int stream); /* others are discarded */
-/* From here on this stream's packets are of another codec (libav's id), and their times count
- * samples: sound.h. Before the first read; such a source cannot be sought. */
-int media_source_remake(struct media_source *source, int stream, int codec, struct err *err);
+/* From here on this stream's packets are of another codec (libav's id): remake.h. par (an
+ * AVCodecParameters, as void, empty) is what they are; a sound's times count its samples. Before
+ * the first read; a source that makes a sound anew cannot be sought. */
+int media_source_remake(struct media_source *source, int stream, int codec, void *par,
+                        struct err *err);
 /* To the keyframe with this pts: the next packet read is it, or the film's first when it is not
  * found again (then everything before it is decoded as well). */
 int media_source_seek(struct media_source *source, int stream, int64_t pts, int64_t dts,
