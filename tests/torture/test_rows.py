@@ -232,6 +232,45 @@ class TimeTest(Case):
                 self.assertLess(time.monotonic() - began, 60)
                 self.assertEqual(self.world.state(), self.world.want["cli"])
 
+    def test_a_workers_clock_jumps(self):
+        """So does its node's: nothing is different, on a disk and on a server that counts how old requests are."""
+        services = torture.Services(self.top)
+        self.addCleanup(services.close)
+        for place in ("", "s3-"):
+            top = self.top / f"worker-{place}"
+            top.mkdir()
+            world = (S3(top, self.film, services.environment, services.client) if place else
+                     torture.Folder(top, self.film, services.environment))
+            world.prepare([place + verb for verb in ("plan", "convert", "assemble")])
+            for verb in world.want:
+                for seconds, after_ms in ((86400, 0), (86400, 150), (-86400, 150)):
+                    with self.subTest(verb=verb, seconds=seconds, after=after_ms):
+                        world.restore(verb)
+                        end = world.run(verb, TORTURE_CLOCK=f"{after_ms}:{seconds}")
+                        self.assertEqual(end.code, 0, end.text)
+                        self.assertEqual(world.state(), world.want[verb])
+
+    def test_a_worker_whose_clock_jumped_still_hears(self):
+        """The order to stop is looked for at intervals: not at tomorrow's."""
+        top = self.top / "worker"
+        top.mkdir()
+        world = torture.Folder(top, self.film, {})
+        world.prepare(["plan", "convert"])
+        world.restore("convert")
+        command = [torture.WORKER, "convert"]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env={
+            **world.environment(0), "LD_PRELOAD": torture.SHIM, "TORTURE_NAME": "stereo-worker",
+            "TORTURE_CLOCK": "0:86400", "STEREO_FP": "convert.depth=sleep(1500)",
+            "ASAN_OPTIONS": "verify_asan_link_order=0:detect_leaks=0"})
+        self.addCleanup(process.stdout.close)
+        time.sleep(2.5)
+        self.assertIsNone(process.poll(), "it is to be met at work")
+        began = time.monotonic()
+        process.terminate()
+        text = process.communicate(timeout=torture.SECONDS)[0]
+        self.assertLess(time.monotonic() - began, 4, text)
+        self.assertIn("told to stop", text)
+
     def start(self, out, stall_s):
         """`stereo run` with workers that live long enough to be met."""
         manifest = self.top / "job.yaml"

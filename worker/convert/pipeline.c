@@ -243,11 +243,15 @@ static int open_parts(struct pipeline *p, struct err *err)
 int pipeline_open(struct pipeline *p, struct err *err)
 {
     char name[16] = "";
+    pthread_condattr_t attr;
     sigset_t old;
     int rc;
 
+    (void)pthread_condattr_init(&attr);
+    (void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
     (void)pthread_mutex_init(&p->lock, NULL);
-    (void)pthread_cond_init(&p->ended, NULL);
+    (void)pthread_cond_init(&p->ended, &attr);
+    (void)pthread_condattr_destroy(&attr);
     p->decoded = queue_new(PIPELINE_QUEUE_FRAMES, drop_frame);
     p->deep = queue_new(PIPELINE_QUEUE_FRAMES, drop_deep);
     p->warped = queue_new(PIPELINE_QUEUE_FRAMES, drop_frame);
@@ -344,7 +348,7 @@ static void watch(struct pipeline *p)
             (void)err_set(&err, ERR_INTERRUPTED, "told to stop");
             fail(p, &err);
         }
-        (void)clock_gettime(CLOCK_REALTIME, &until);
+        (void)clock_gettime(CLOCK_MONOTONIC, &until);
         until.tv_nsec += POLL_US * 1000L;
         until.tv_sec += until.tv_nsec / 1000000000L;
         until.tv_nsec %= 1000000000L;

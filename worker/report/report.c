@@ -263,12 +263,12 @@ void report_free(struct report *report)
         report->closing = true;
         (void)pthread_cond_broadcast(&report->wake);
         (void)pthread_mutex_unlock(&report->lock);
-        (void)clock_gettime(CLOCK_REALTIME, &until);
+        (void)clock_gettime(CLOCK_MONOTONIC, &until);
         until.tv_sec += JOIN_WAIT_MS / 1000;
         until.tv_nsec += JOIN_WAIT_MS % 1000 * 1000000L;
         until.tv_sec += until.tv_nsec / 1000000000L;
         until.tv_nsec %= 1000000000L;
-        if (pthread_timedjoin_np(report->thread, NULL, &until) != 0) {
+        if (pthread_clockjoin_np(report->thread, NULL, CLOCK_MONOTONIC, &until) != 0) {
             (void)pthread_detach(report->thread);
             return; /* it hangs in a name server; what it uses is left to it */
         }
