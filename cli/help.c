@@ -138,7 +138,7 @@ static void help_preview(void)
         "  --frames N                        So many, spread over the film [4]\n"
         "  --at TIME,...                     These frames instead: seconds or H:MM:SS\n"
         "  --divergence LIST                 A row for each [1,2,3]\n"
-        "  --convergence LIST                A column for each [0.3,0.5,0.7]\n"
+        "  --convergence LIST                A column for each [0.3,0.5,0.7,auto]\n"
         "  --width N                         Of one view, in samples [640]\n"
         "  --overwrite                       Replace pictures that are there\n"
         "  --json                            One JSON object on stdout\n"

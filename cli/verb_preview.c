@@ -62,13 +62,17 @@ static void own_take(struct own_options *own, int argc, char **argv, struct prob
     }
 }
 
-static cJSON *number_take(const struct field *field, const char *name, const char *text,
-                          struct problems *problems)
+static cJSON *value_take(const struct field *field, const char *name, const char *text,
+                         bool *said_auto, struct problems *problems)
 {
     AUTO(cJSON) cJSON *scratch = cJSON_CreateObject();
     const cJSON *value;
     struct err err;
 
+    if (strcmp(name, "convergence") == 0 && strcmp(text, "auto") == 0 && !*said_auto) {
+        *said_auto = true;
+        return cJSON_CreateString(text);
+    }
     if (fields_set_flag(scratch, field, text, &err) == 0) {
         value = json_path(scratch, field->path);
         if (cJSON_IsNumber(value) && value->valuedouble >= 0 && value->valuedouble <= field->max)
@@ -76,12 +80,9 @@ static cJSON *number_take(const struct field *field, const char *name, const cha
     }
     if (strcmp(name, "at") == 0)
         problems_add(problems, "--at: '%s' must be times such as 12.5 or 1:02:03", text);
-    else if (strcmp(name, "convergence") == 0 && strcmp(text, "auto") == 0)
-        problems_add(problems, "--convergence: auto follows a film, a preview shows single frames: "
-                               "numbers of 0 to 1, and convert with auto");
     else
         problems_add(problems, "--%s: '%s' must be numbers of 0 to %g, such as %s", name, text,
-                     (double)field->max, field->max > 1 ? "1,2,3" : "0.3,0.5");
+                     (double)field->max, field->max > 1 ? "1,2,3" : "0.3,0.5, or auto, once");
     return NULL;
 }
 
@@ -93,9 +94,10 @@ static void list_add(cJSON *orders, const char *key, const char *name, const cha
     cJSON *list = cJSON_AddArrayToObject(orders, key);
     AUTO_FREE char *copy = xstrdup(text);
     char *rest = copy, *word;
+    bool said_auto = false;
 
     while ((word = strsep(&rest, ","))) {
-        cJSON *item = number_take(field, name, word, problems);
+        cJSON *item = value_take(field, name, word, &said_auto, problems);
 
         if (!item)
             return;
@@ -136,7 +138,8 @@ static cJSON *orders_make(const struct own_options *own, struct problems *proble
     list_add(orders, "divergences", "divergence", "divergence",
              value[OWN_DIVERGENCE] ? value[OWN_DIVERGENCE] : "1,2,3", VALUES_MAX, problems);
     list_add(orders, "convergences", "convergence", "convergence",
-             value[OWN_CONVERGENCE] ? value[OWN_CONVERGENCE] : "0.3,0.5,0.7", VALUES_MAX, problems);
+             value[OWN_CONVERGENCE] ? value[OWN_CONVERGENCE] : "0.3,0.5,0.7,auto", VALUES_MAX,
+             problems);
     count_add(orders, "tile", "width", value[OWN_WIDTH], TILE, TILE_MIN, TILE_MAX, problems);
     return orders;
 }

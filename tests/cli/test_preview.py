@@ -119,6 +119,25 @@ class PreviewTest(unittest.TestCase):
         self.assertLess(shown.part(0, 0, 1, H).off(film.part(0, 0, 1, H)), 3)
         self.assertLess(shown.part(2 * W - 1, 0, 1, H).off(film.part(W - 1, 0, 1, H)), 3)
 
+    def test_a_screen_that_follows(self):
+        """Each divergence has its own: what eyes bear depends on it. Over depth from a film as well."""
+        depth = self.folder / "depths.mkv"
+        done = stereo("convert", self.film, depth, "--layout", "depth", "--crf", "6")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        for more in ([], ["--depth", f"video:{depth}"]):
+            told = self.preview("follows", "--at", AT / 25, "--divergence", "2,9", "--convergence", "0.9,auto",
+                                "--overwrite", *more)
+            cells = [[one["convergenceMode"], one["convergence"]] for one in told["cells"]]
+            self.assertEqual([one[0] for one in cells], ["Fixed", "Auto"] * 2)
+            self.assertEqual([one[1] for one in cells[::2]], [0.9, 0.9])
+            self.assertTrue(all(0.2 <= one[1] <= 0.8 for one in cells[1::2]), cells)
+            sbs = Picture.of(self.folder / "follows" / "01-sbs.png")
+            for row, divergence in enumerate((2, 9)):
+                shown = cell(sbs, 1, row, 2)
+                self.assertLess(shown.off(self.converted("full-sbs", "--divergence", divergence, "--convergence", "auto",
+                                                         *more)), 2.5, (divergence, more))
+            self.assertGreater(shown.off(cell(sbs, 0, 1, 2)), 3, "it is not where it is put")
+
     def test_the_values_that_tire_are_named(self):
         told = self.preview("cells", "--frames", 2, "--divergence", "1,8", "--convergence", "0.5")
         self.assertEqual(len(told["frames"]), 2)
@@ -165,8 +184,9 @@ class PreviewTest(unittest.TestCase):
                                    "--width: '9'"])
         self.assertEqual(len(text.splitlines()), 5, text)
         self.refused(64, self.film, "-o", none, "--at", "1", "--frames", "2", words=["--frames: --at says already"])
-        self.refused(64, self.film, "-o", none, "--convergence", "auto", words=["--convergence: auto follows a film"])
-        self.refused(64, self.film, "-o", none, "--convergence", "7", words=["'7' must be numbers of 0 to 1, such as 0.3,0.5"])
+        for text in ("7", "auto,auto"):
+            self.refused(64, self.film, "-o", none, "--convergence", text, words=[
+                f"'{text[-4:]}' must be numbers of 0 to 1, such as 0.3,0.5, or auto, once"])
         self.refused(64, self.film, "-o", none, "--at", "soon", words=["--at: 'soon'"])
         self.refused(64, self.film, "-o", none, "--at", "100", words=["--at: the film has 2.4"])
         self.refused(64, "-o", none, words=["preview takes one film"])

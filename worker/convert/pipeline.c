@@ -5,12 +5,9 @@
 #include "common/failpoint.h"
 #include "common/log.h"
 #include "common/mem.h"
-#include "worker/depth/following.h"
+#include "worker/convert/provider.h"
 #include "worker/media/piece.h"
-#include "worker/stereo/comfort.h"
-#include "worker/stereo/shape.h"
 
-#include <math.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -144,53 +141,11 @@ static int open_film(struct pipeline *p, struct err *err)
     return 0;
 }
 
-static int new_depth(struct pipeline *p, struct err *err)
-{
-    const struct plan_video *video = &p->plan->video;
-    const struct job_spec *spec = p->job->spec;
-    struct depth *film;
-
-    switch (spec->depth) {
-    case DEPTH_CLASSICAL:
-        return depth_classical_new(&p->depth, video->width, video->height, video->bit_depth, err);
-    case DEPTH_VIDEO:
-        if (depth_video_new(&p->depth_film, spec->depth_uri, p->plan, p->segment, err) < 0)
-            return -1;
-        film = depth_video_base(p->depth_film);
-        if (spec->convergence_mode == CONVERGENCE_AUTO)
-            return depth_following_new(&p->depth, film, video->width, video->height, err);
-        p->depth = film;
-        return 0;
-    }
-    return err_set(err, ERR_INTERNAL, "depth provider %d", (int)spec->depth);
-}
-
-static uint16_t unbent(const struct job_spec *spec, double depth)
-{
-    return shape_unbend(spec->foreground_scale, (uint16_t)lround(depth * UINT16_MAX));
-}
-
-/* Convergence and comfort are of depths as they are shown, bent by foregroundScale. */
-static void lay_screen(struct pipeline *p)
-{
-    const struct job_spec *spec = p->job->spec;
-    struct depth_span screen;
-
-    p->depth->screen = unbent(spec, spec->convergence);
-    if (spec->convergence_mode == CONVERGENCE_FIXED)
-        return;
-    screen = comfort_screen(spec, comfort_depths(spec));
-    p->depth->follows = true;
-    p->depth->screen_low = unbent(spec, screen.farthest);
-    p->depth->screen_high = unbent(spec, screen.nearest);
-    p->screen_low = UINT16_MAX;
-}
-
 static int open_depth(struct pipeline *p, struct err *err)
 {
-    if (new_depth(p, err) < 0)
+    if (provider_open(&p->depth, &p->depth_film, p->job->spec, p->plan, p->segment, err) < 0)
         return -1;
-    lay_screen(p);
+    p->screen_low = p->depth->follows ? UINT16_MAX : 0;
     return 0;
 }
 

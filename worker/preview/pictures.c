@@ -4,6 +4,7 @@
 #include "common/mem.h"
 #include "worker/preview/label.h"
 #include "worker/stereo/comfort.h"
+#include "worker/stereo/shape.h"
 #include "worker/stereo/warp.h"
 
 #include <math.h>
@@ -35,15 +36,24 @@ static void extremes(double *far, double *near, const struct plane16 *depth)
     *near = (high + .5) / DEPTH_BINS;
 }
 
-struct cell cell_of(const struct plane16 *depth, double divergence, double convergence,
-                    double ipd_offset)
+static double shown(const struct job_spec *spec, double depth)
 {
-    struct cell cell = { .divergence = divergence, .convergence = convergence };
+    return shape_bend(spec->foreground_scale, (uint16_t)lround(depth * UINT16_MAX)) /
+           (double)UINT16_MAX;
+}
+
+struct cell cell_of(const struct shot *shot, const struct shot_screen *screens, int depth,
+                    double divergence, const struct job_spec *spec)
+{
+    struct cell cell = { .depth = depth,
+                         .follows = screens[depth].follows,
+                         .divergence = divergence,
+                         .convergence = shot->convergence[depth] };
     double far, near;
 
-    extremes(&far, &near, depth);
-    cell.front = fmax(0, divergence * (near - convergence) + ipd_offset);
-    cell.behind = fmax(0, divergence * (convergence - far) - ipd_offset);
+    extremes(&far, &near, &shot->depth[depth]);
+    cell.front = fmax(0, divergence * (shown(spec, near) - cell.convergence) + spec->ipd_offset);
+    cell.behind = fmax(0, divergence * (cell.convergence - shown(spec, far)) - spec->ipd_offset);
     cell.comfortable = comfort_is_kept(cell.front, cell.behind);
     return cell;
 }
@@ -173,11 +183,12 @@ int pictures_grid(struct media_sheet **out, const struct pictures *p, const stru
 
         opts.divergence = cells[i].divergence;
         opts.convergence = cells[i].convergence;
-        if (put_packed(sheet, p, &opts, shot, i % columns, place, err) < 0)
+        if (put_packed(sheet, p, &opts, shot, cells[i].depth, place, err) < 0)
             return -1;
-        (void)snprintf(text, sizeof(text), "DIV %.4g CONV %.4g FRONT %.2f%% BEHIND %.2f%%%s",
-                       cells[i].divergence, cells[i].convergence, cells[i].front, cells[i].behind,
-                       cells[i].comfortable ? "" : " !");
+        (void)snprintf(text, sizeof(text), "DIV %.4g %s %.*g FRONT %.2f%% BEHIND %.2f%%%s",
+                       cells[i].divergence, cells[i].follows ? "AUTO" : "CONV",
+                       cells[i].follows ? 2 : 4, cells[i].convergence, cells[i].front,
+                       cells[i].behind, cells[i].comfortable ? "" : " !");
         write_label(sheet, tile, place, text);
     }
     *out = TAKE(sheet);

@@ -8,15 +8,18 @@
 #include "worker/media/sheet.h"
 #include "worker/preview/preview.h"
 
-struct cell { /* one pair of values, as one frame shows them */
+struct cell {  /* one pair of values, as one frame shows them */
+    int depth; /* which of the shot's */
+    bool follows;
     double divergence, convergence;
     double front, behind; /* % of the width that its depth reaches, but for its outermost 2 % */
     bool comfortable;
 };
 
-/* What the frame's depth comes to with these values. */
-struct cell cell_of(const struct plane16 *depth, double divergence, double convergence,
-                    double ipd_offset);
+/* What the frame comes to with this divergence and screens[depth]. spec: ipdOffset and
+ * foregroundScale. */
+struct cell cell_of(const struct shot *shot, const struct shot_screen *screens, int depth,
+                    double divergence, const struct job_spec *spec);
 
 struct pictures { /* all borrowed */
     const struct plan *plan;

@@ -29,6 +29,8 @@ struct preview {
     struct job_spec *spec;
     struct film *film; /* owned, as is the plan */
     struct plan *plan;
+    struct shot_screen screens[SHOT_MAX]; /* of all cells, each once */
+    int screen_count;
     struct shot shots[PREVIEW_FRAMES_MAX];
     double seconds[PREVIEW_FRAMES_MAX];
     struct cell *cells[PREVIEW_FRAMES_MAX]; /* owned */
@@ -83,19 +85,17 @@ static int open_film(struct preview *p, const volatile sig_atomic_t *should_stop
     const struct film_opts opts = { .uri = p->spec->source_uri,
                                     .what = p->spec->source_uri,
                                     .should_stop = should_stop };
-    double seconds = p->spec->segment_seconds;
-    int rc;
 
     if (film_open(&p->film, &opts, err) < 0)
         return -1;
     p->spec->segment_seconds = SEGMENT_S;
-    rc = plan_draft(&p->plan, p->film, p->spec, err);
-    p->spec->segment_seconds = seconds;
-    if (rc == 0 && p->plan->pieces)
+    if (plan_draft(&p->plan, p->film, p->spec, err) < 0)
+        return -1;
+    if (p->plan->pieces)
         return err_set(err, ERR_INPUT,
                        "this film cannot be sought, and a preview has to: `ffmpeg -i IN -c copy "
                        "OUT.mkv` may help");
-    return rc;
+    return 0;
 }
 
 static double seconds_of(const struct plan_video *video, int64_t units)
@@ -131,8 +131,8 @@ static int take_at(struct preview *p, int i, double seconds, struct err *err)
     const struct shot_opts opts = { .film = p->film,
                                     .plan = p->plan,
                                     .spec = p->spec,
-                                    .convergences = p->opts->convergences,
-                                    .count = p->opts->convergence_count };
+                                    .screens = p->screens,
+                                    .count = p->screen_count };
     int64_t pts = pts_of(video, seconds);
 
     if (pts >= video->end_pts)
@@ -162,6 +162,33 @@ static int take_somewhere(struct preview *p, int i, struct err *err)
     return 0;
 }
 
+/* One for each number, and where the screen follows one for each divergence. */
+static void list_screens(struct preview *p)
+{
+    const struct preview_opts *o = p->opts;
+
+    for (int i = 0; i < o->convergence_count; i++) {
+        if (!isnan(o->convergences[i])) {
+            p->screens[p->screen_count++] =
+                (struct shot_screen){ .convergence = o->convergences[i] };
+            continue;
+        }
+        p->spec->convergence_mode = CONVERGENCE_AUTO; /* for the plan's window */
+        for (int row = 0; row < o->divergence_count; row++)
+            p->screens[p->screen_count++] =
+                (struct shot_screen){ .follows = true, .divergence = o->divergences[row] };
+    }
+}
+
+static int screen_of(const struct preview *p, int row, int column)
+{
+    int at = 0;
+
+    for (int i = 0; i < column; i++)
+        at += isnan(p->opts->convergences[i]) ? p->opts->divergence_count : 1;
+    return isnan(p->opts->convergences[column]) ? at + row : at;
+}
+
 static void make_cells(struct preview *p, int i)
 {
     const struct preview_opts *o = p->opts;
@@ -169,8 +196,8 @@ static void make_cells(struct preview *p, int i)
 
     p->cells[i] = xcalloc((size_t)count, sizeof(*p->cells[i]));
     for (int k = 0; k < count; k++)
-        p->cells[i][k] = cell_of(&p->shots[i].depth[k % columns], o->divergences[k / columns],
-                                 o->convergences[k % columns], p->spec->ipd_offset);
+        p->cells[i][k] = cell_of(&p->shots[i], p->screens, screen_of(p, k / columns, k % columns),
+                                 o->divergences[k / columns], p->spec);
 }
 
 static int write_file(struct written *file, struct media_sheet *sheet, struct err *err)
@@ -239,6 +266,7 @@ static void cells_add(cJSON *doc, const struct preview *p)
             json_add_i64(item, "frame", i + 1);
             (void)cJSON_AddNumberToObject(item, "divergence", cell->divergence);
             (void)cJSON_AddNumberToObject(item, "convergence", cell->convergence);
+            json_add_str(item, "convergenceMode", cell->follows ? "Auto" : "Fixed");
             (void)cJSON_AddNumberToObject(item, "frontPercent", round(cell->front * 1000) / 1000);
             (void)cJSON_AddNumberToObject(item, "behindPercent", round(cell->behind * 1000) / 1000);
             json_add_bool(item, "comfortable", cell->comfortable);
@@ -285,6 +313,7 @@ int preview_run(struct job_spec *spec, const struct preview_opts *opts,
     int rc;
 
     name_files(&preview);
+    list_screens(&preview);
     rc = open_film(&preview, should_stop, err);
     if (rc == 0)
         rc = check_folder(&preview, err);

@@ -2,7 +2,7 @@
 #include "worker/preview/shot.h"
 
 #include "common/mem.h"
-#include "worker/convert/depth_video.h"
+#include "worker/convert/provider.h"
 #include "worker/media/decoder.h"
 #include "worker/stereo/shape.h"
 
@@ -69,20 +69,16 @@ static int open_film(struct taking *t, struct err *err)
 
 static int open_depth(struct taking *t, int i, struct plane16 *plane, struct err *err)
 {
-    const struct plan_video *video = &t->opts->plan->video;
-    const struct job_spec *spec = t->opts->spec;
+    const struct shot_screen *screen = &t->opts->screens[i];
+    struct job_spec spec = *t->opts->spec; /* as a conversion's would be; it owns nothing */
 
-    if (spec->depth == DEPTH_VIDEO) {
-        if (depth_video_new(&t->video[i], spec->depth_uri, t->opts->plan, t->segment, err) < 0)
-            return -1;
-        t->depth[i] = depth_video_base(t->video[i]);
-    } else {
-        if (depth_classical_new(&t->depth[i], video->width, video->height, video->bit_depth, err) <
-            0)
-            return -1;
-        t->depth[i]->screen =
-            shape_unbend(spec->foreground_scale, (uint16_t)(t->opts->convergences[i] * 65535 + .5));
-    }
+    spec.convergence_mode = screen->follows ? CONVERGENCE_AUTO : CONVERGENCE_FIXED;
+    if (screen->follows)
+        spec.divergence = screen->divergence;
+    else
+        spec.convergence = screen->convergence;
+    if (provider_open(&t->depth[i], &t->video[i], &spec, t->opts->plan, t->segment, err) < 0)
+        return -1;
     plane->width = t->depth[i]->width;
     plane->height = t->depth[i]->height;
     plane->stride = (ptrdiff_t)plane->width * (ptrdiff_t)sizeof(*plane->px);
@@ -113,6 +109,13 @@ static int push(struct taking *t, const struct media_frame *frame, struct err *e
     return 0;
 }
 
+static double convergence_of(const struct taking *t, int i)
+{
+    if (!t->opts->screens[i].follows)
+        return t->opts->screens[i].convergence;
+    return shape_bend(t->opts->spec->foreground_scale, t->depth[i]->screen) / (double)UINT16_MAX;
+}
+
 /* Each plane is overwritten until the wanted depth is in it. *all: every one has it. */
 static int pop(struct taking *t, struct shot *shot, bool *all, struct err *err)
 {
@@ -126,6 +129,8 @@ static int pop(struct taking *t, struct shot *shot, bool *all, struct err *err)
             if (ready)
                 t->done[i] = t->popped[i]++ == t->wanted;
         }
+        if (t->done[i])
+            shot->convergence[i] = convergence_of(t, i);
         *all = *all && t->done[i];
     }
     return 0;

@@ -10,19 +10,26 @@
 #include "worker/media/frame.h"
 #include "worker/plan/film.h"
 
-#define SHOT_MAX 8 /* depths of one frame */
+#define SHOT_MAX 16 /* depths of one frame */
+
+struct shot_screen { /* a convergence, or auto */
+    bool follows;
+    double convergence; /* unless it follows; bars and subtitles are laid on the screen */
+    double divergence;  /* where it follows: what it may be goes by it */
+};
 
 struct shot_opts { /* all borrowed */
     const struct film *film;
-    const struct plan *plan;     /* of that film, with short segments and no pieces */
-    const struct job_spec *spec; /* for the depth */
-    const double *convergences;  /* a depth for each: bars and subtitles are laid on the screen */
-    int count;                   /* 1..SHOT_MAX */
+    const struct plan *plan;           /* of that film, with short segments and no pieces */
+    const struct job_spec *spec;       /* for the depth */
+    const struct shot_screen *screens; /* a depth for each */
+    int count;                         /* 1..SHOT_MAX */
 };
 
 struct shot {
     struct media_frame *frame;      /* owned */
     struct plane16 depth[SHOT_MAX]; /* px owned */
+    double convergence[SHOT_MAX];   /* of each: the one asked for, or where the screen came to */
 };
 
 /* The first frame from pts on that decodes, within its segment. ERR_INPUT: there is none.

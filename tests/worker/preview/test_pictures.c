@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/common/check.h"
 #include "worker/preview/pictures.h"
+#include "worker/stereo/shape.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -31,26 +32,52 @@ static void near_to(const char *what, double is, double want)
 }
 
 /* By warp.h: p = divergence * (depth - convergence), in percent of the width. */
+static struct cell cell_at(struct plane16 depth, double divergence, double convergence,
+                           const struct job_spec *spec)
+{
+    const struct shot_screen screen = { .convergence = convergence };
+    const struct shot shot = { .depth = { depth }, .convergence = { convergence } };
+
+    return cell_of(&shot, &screen, 0, divergence, spec);
+}
+
 static void a_cell_says_how_far_its_depth_reaches(void **state)
 {
     struct plane16 depth = ramp(.2, .8);
-    struct cell cell = cell_of(&depth, 4, .5, 0);
+    struct job_spec spec = { .divergence = 9 };
+    struct cell cell = cell_at(depth, 4, .5, &spec);
 
     (void)state;
     near_to("front", cell.front, 4 * .3);
     near_to("behind", cell.behind, 4 * .3);
     assert_false(cell.comfortable);
-    cell = cell_of(&depth, 4, .9, 0);
+    cell = cell_at(depth, 4, .9, &spec);
     near_to("all behind, front", cell.front, 0);
     near_to("all behind", cell.behind, 4 * .7);
     assert_false(cell.comfortable);
-    cell = cell_of(&depth, 2, .5, .25);
+    spec.ipd_offset = .25;
+    cell = cell_at(depth, 2, .5, &spec);
     near_to("moved nearer, front", cell.front, .6 + .25);
     near_to("moved nearer, behind", cell.behind, .6 - .25);
     assert_true(cell.comfortable);
-    cell = cell_of(&depth, 0, .5, 0);
+    spec.ipd_offset = 0;
+    cell = cell_at(depth, 0, .5, &spec);
     near_to("flat", cell.front + cell.behind, 0);
     assert_true(cell.comfortable);
+    free(depth.px);
+}
+
+/* What the curve makes of the depths is what eyes see: a convex one takes both ends back. */
+static void a_cell_knows_the_curve(void **state)
+{
+    struct plane16 depth = ramp(.2, .8);
+    const struct job_spec plain = { .divergence = 2 }, bent = { .foreground_scale = 1 };
+    struct cell was = cell_at(depth, 4, .5, &plain), is = cell_at(depth, 4, .5, &bent);
+
+    (void)state;
+    near_to("front", is.front, 4 * (shape_bend(1, (uint16_t)lround(.8 * 65535)) / 65535. - .5));
+    near_to("behind", is.behind, 4 * (.5 - shape_bend(1, (uint16_t)lround(.2 * 65535)) / 65535.));
+    assert_true(is.front > 0 && is.front < was.front - .2 && is.behind > was.behind + .2);
     free(depth.px);
 }
 
@@ -70,6 +97,10 @@ static void orders_are_read_or_refused(void **state)
         "\"overwrite\":false}",
         "{\"folder\":\"d\",\"frames\":1,\"divergences\":[1],\"convergences\":[\"0\"],\"tile\":64,"
         "\"overwrite\":false}",
+        "{\"folder\":\"d\",\"frames\":1,\"divergences\":[1],"
+        "\"convergences\":[\"auto\",.5,\"auto\"],\"tile\":64,\"overwrite\":false}",
+        "{\"folder\":\"d\",\"frames\":1,\"divergences\":[\"auto\"],\"convergences\":[0],"
+        "\"tile\":64,\"overwrite\":false}",
         "{\"folder\":\"d\",\"frames\":1,\"divergences\":[1,1,1,1,1,1,1,1,1],\"convergences\":[0],"
         "\"tile\":64,\"overwrite\":false}",
     };
@@ -95,6 +126,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_cell_says_how_far_its_depth_reaches),
+        cmocka_unit_test(a_cell_knows_the_curve),
         cmocka_unit_test(orders_are_read_or_refused),
     };
 
