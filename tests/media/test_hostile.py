@@ -234,6 +234,26 @@ class LiesTest(Case):
                 if self.out.exists():
                     self.out.unlink()
 
+    @base.short
+    def test_a_sound_with_an_empty_packet(self):
+        """Nothing is heard of it, and readers pass over it: it is no loss that ends a film."""
+        sound = hostile.ffmpeg(self.folder / "sound.mp4", *hostile.X264, "-c:a", "aac", "-shortest",
+                               inputs=[*hostile.MOVIE, *hostile.SOUND])
+        sizes = []
+
+        def change(here, body):
+            if here[-1] != b"stsz":
+                return None
+            sizes.append(body)
+            return body[:12 + 4 * 9] + bytes(4) + body[12 + 4 * 10:] if len(sizes) == 2 else body
+        sound.write_bytes(hostile.rebuilt(sound.read_bytes(), change))
+        for ext in (".mkv", ".mp4"):
+            done = self.convert(sound, out=self.folder / ("out" + ext))
+            self.assertEqual(done.returncode, 0, done.stderr)
+            packets = check.probe(str(self.out), "-show_packets", "-select_streams", "a")["packets"]
+            self.assertEqual(len(packets), struct.unpack_from(">I", sizes[1], 8)[0] - 1)
+            self.assertTrue(all(int(packet["size"]) > 0 for packet in packets))
+
     @base.long
     def test_ten_thousand_streams(self):
         path = hostile.mp4_tracks(self.folder / "many.mp4", 10000)

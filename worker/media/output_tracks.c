@@ -290,7 +290,8 @@ static bool is_filler(const struct output_track *track, const AVPacket *packet)
 
 static void tell_unreadable(const struct output_track *track, const AVPacket *packet)
 {
-    if (track->in->codecpar->codec_type == AVMEDIA_TYPE_SUBTITLE && packet->pts != AV_NOPTS_VALUE)
+    if (track->in->codecpar->codec_type == AVMEDIA_TYPE_SUBTITLE &&
+        packet->flags & AV_PKT_FLAG_CORRUPT && packet->pts != AV_NOPTS_VALUE)
         log_warn("stream %d: the subtitle at %.3f s cannot be read and is left out",
                  track->in->index, (double)packet->pts * av_q2d(track->tb));
 }
@@ -302,7 +303,7 @@ static int take(struct media_output *output, AVPacket *packet, struct err *err)
 
     if (!output_cut_takes(output, track, packet) || is_filler(track, packet))
         return 0;
-    if (packet->flags & AV_PKT_FLAG_CORRUPT && packet->size == 0) {
+    if (packet->size == 0) { /* readers pass over it, where it can be written at all */
         tell_unreadable(track, packet);
         return 0;
     }

@@ -201,6 +201,10 @@ static void fill_copies(struct plan *plan, const struct film *film, const char *
             drop(plan, stream, "only one picture stream is converted");
             continue;
         }
+        if (type == 'a' && (stream->sample_rate <= 0 || stream->channels <= 0)) {
+            drop(plan, stream, "none of it says its sample rate and channels: it cannot be heard");
+            continue;
+        }
         takes = media_output_takes(container, type, stream->codec);
         to = takes == 'c' && type == 'a' ? media_output_sound(container, stream) : NULL;
         if (takes == 'n' || (takes == 'c' && type == 'a' && !to)) {

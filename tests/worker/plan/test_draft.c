@@ -334,10 +334,12 @@ static void streams_are_copied_or_named(void **state)
     AUTO(job_spec) struct job_spec *spec = film_spec("film", 0, DEPTH_VIDEO);
     AUTO(plan) struct plan *plan = NULL;
     static const struct media_stream more[] = {
-        { .type = 'a', .codec = "aac" },
+        { .type = 'a', .codec = "aac", .sample_rate = 48000, .channels = 2 },
         { .type = 'v', .codec = "h264" },
         { .type = 'c', .codec = "mjpeg" },
         { .type = 's', .codec = "dvd_subtitle" },
+        { .type = 'a', .codec = "aac", .channels = 2 },
+        { .type = 'a', .codec = "flac", .sample_rate = 48000 },
     };
 
     (void)state;
@@ -345,18 +347,20 @@ static void streams_are_copied_or_named(void **state)
         film->streams[i + 1] = more[i];
         film->streams[i + 1].index = (int)i + 1;
     }
-    film->stream_count = 5;
+    film->stream_count = 1 + COUNT(more);
     film->counts[1] = (struct film_count){ 94, 9400, 0 };
     free(spec->output_uri);
     spec->output_uri = xstrdup("/out/Film.MP4");
     plan = draft(film, spec);
-    CHECK_INT("copies", plan->copy_count, plan->copy_count);
+    CHECK_INT("copies", plan->copy_count, 3);
     CHECK_INT("audio", plan->copies[0].stream, 1);
     CHECK_INT("audio", plan->copies[0].packets, 94);
     CHECK_INT("cover", plan->copies[1].stream, 3);
     CHECK_INT("cover", plan->copies[1].type, 'v');
-    assert_true(plan->dropped_count >= 1);
+    CHECK_INT("dropped", plan->dropped_count, 3);
     CHECK_HAS("second video", plan->dropped[0], "stream 2 (h264)");
+    CHECK_HAS("no rate", plan->dropped[1], "stream 5 (aac): none of it says its sample rate");
+    CHECK_HAS("no channels", plan->dropped[2], "stream 6 (flac): none of it says");
 }
 
 static void outputs_have_known_endings(void **state)
