@@ -453,9 +453,9 @@ class SyncTest(Tracks):
 class MarksTest(Tracks):
     """Every container says that it is 3D, by its own word and in the video itself."""
 
-    def row(self, ext, layout):
-        with self.subTest(container=ext, layout=layout):
-            out, _ = self.convert("whole.mp4", ext, "--layout", layout)
+    def row(self, ext, layout, *args):
+        with self.subTest(container=ext, layout=layout, args=args):
+            out, _ = self.convert("whole.mp4", ext, "--layout", layout, *args)
             media = check.Media(out)
             marks = [d["type"] for d in media.video.get("side_data_list", [])
                      if d["side_data_type"] == "Stereo 3D"]
@@ -476,6 +476,8 @@ class MarksTest(Tracks):
         for ext, layout in ((".mov", "full-sbs"), (".mov", "left"), (".mp4", "full-tb"),
                             (".mkv", "half-sbs")):
             self.row(ext, layout)
+        for ext, layout in ((".mp4", "full-sbs"), (".mkv", "half-tb"), (".mp4", "left")):
+            self.row(ext, layout, "--codec", "libx265", "--preset", "ultrafast")
 
 
 class CutTest(Tracks):
