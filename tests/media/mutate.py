@@ -46,14 +46,21 @@ SEEDS = {                           # one of each container, codecs in turn
     "prores.mov": ["-c:v", "prores_ks", "-profile:v", "0", "-c:a", "pcm_s16le"],
     "mjpeg.nut": ["-c:v", "mjpeg", "-pix_fmt", "yuvj420p", "-c:a", "pcm_s16le"],
     "flv1.flv": ["-c:v", "flv", "-g", "6", "-ar", "44100", "-c:a", "mp3"],
+    "texts.mkv": [*X264, "-c:a", "flac", "-map", "0", "-map", "1", "-map", "2", "-map", "2", "-map", "2", "-c:s:0", "srt",
+                  "-c:s:1", "ass", "-c:s:2", "webvtt"],
+    "texts.mp4": [*X264, "-c:a", "ac3", "-map", "0", "-map", "1", "-map", "2", "-c:s", "mov_text"],
 }
+WORDS = "".join(f"{n}\n00:00:00,{n}00 --> 00:00:00,{n}80\n<i>Text</i> {n} & {{more}}\nbelow\n\n" for n in range(4))
+OUTS = ("mkv", "mp4", "mov", "m3u8")  # in turns: each has ways of its own to say no at the end
 
 
 def seeds(folder):
-    made = []
+    made, words = [], pathlib.Path(folder) / "words.srt"
+    words.write_text(WORDS, encoding="ascii")
     for name, args in SEEDS.items():
         path = pathlib.Path(folder) / name
-        hostile.ffmpeg(path, *args, "-fflags", "+bitexact", inputs=[*MOVIE, *SOUND])
+        hostile.ffmpeg(path, *args, "-fflags", "+bitexact",
+                       inputs=[*MOVIE, *SOUND, *(["-i", str(words)] if name.startswith("texts") else [])])
         made.append((name, path.read_bytes()))
     return made
 
@@ -159,13 +166,13 @@ def judge(status, words):
     return None
 
 
-def attempt(film, place, whole):
-    """What went wrong, or None; and the exit status. One segment, one worker."""
+def attempt(film, place, ext):
+    """What went wrong, or None; and the exit status. One segment, one worker; ext: None to probe."""
     status, words, _, took = run([worker(), "probe", "--json", str(film)], place)
     wrong = judge(status, words)
-    if wrong or not whole or status != 0:
+    if wrong or not ext or status != 0:
         return wrong and f"probe: {wrong}", status, words, took
-    out = place / "out.mkv"
+    out = place / f"out.{ext}"
     status, words, _, more = run([stereo(), "convert", str(film), str(out), "--segment-seconds",
                                   "36000", "--parallelism", "1", "--preset", "ultrafast"], place)
     words += logs(place)
@@ -181,7 +188,8 @@ def one(films, seed, index, keep, every):
         place = pathlib.Path(folder)
         film = place / f"{index}-{name}"
         film.write_bytes(data)
-        wrong, status, words, took = attempt(film, place, index % every == 0)
+        ext = OUTS[index // every % len(OUTS)] if index % every == 0 else None
+        wrong, status, words, took = attempt(film, place, ext)
         if wrong and keep:
             pathlib.Path(keep).mkdir(parents=True, exist_ok=True)
             shutil.copy(film, keep)
