@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "common/err.h"
 
+#include "common/utf8.h"
+
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -11,11 +13,7 @@
 /* What did not fit ends in "...", never inside a UTF-8 character. */
 static void mark_cut(char msg[MSG_SIZE])
 {
-    size_t at = MSG_SIZE - sizeof("...");
-
-    while (at > 0 && ((unsigned char)msg[at] & 0xc0) == 0x80)
-        at--;
-    memcpy(msg + at, "...", sizeof("..."));
+    memcpy(msg + utf8_whole(msg, MSG_SIZE - sizeof("...")), "...", sizeof("..."));
 }
 
 /* Formats aside first: the arguments may point into err->msg. */

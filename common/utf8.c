@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "common/utf8.h"
 
+#include <stdbool.h>
+
 size_t utf8_bytes(const char *text)
 {
     /* What the second byte may be depends on the first: table 3-7 of the Unicode standard. */
@@ -25,4 +27,23 @@ size_t utf8_bytes(const char *text)
         if ((s[at] & 0xc0) != 0x80)
             return 0;
     return rows[i].bytes;
+}
+
+static bool is_tail(char c)
+{
+    return ((unsigned char)c & 0xc0) == 0x80;
+}
+
+size_t utf8_whole(const char *text, size_t len)
+{
+    size_t lead = len, want;
+
+    while (lead > 0 && len - lead < 3 && is_tail(text[lead - 1]))
+        lead--;
+    if (lead == 0 || (unsigned char)text[lead - 1] < 0xc0)
+        return len;
+    want = (unsigned char)text[lead - 1] >= 0xf0   ? 4
+           : (unsigned char)text[lead - 1] >= 0xe0 ? 3
+                                                   : 2;
+    return len - (lead - 1) < want ? lead - 1 : len;
 }

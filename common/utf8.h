@@ -11,4 +11,7 @@
  * or it is cut off, longer than it need be, half of a pair (U+D800..DFFF) or above U+10FFFF. The
  * end itself is a character of 1. */
 size_t utf8_bytes(const char *text);
+/* The most of the first len bytes (all there, no zero needed) whose end cuts no character in two:
+ * len, or up to 3 less. */
+size_t utf8_whole(const char *text, size_t len);
 #endif

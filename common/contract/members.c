@@ -3,6 +3,7 @@
 
 #include "common/contract/plan.h"
 #include "common/hash.h"
+#include "common/utf8.h"
 
 #include <stdbool.h>
 #include <string.h>
@@ -149,11 +150,8 @@ void text_copy(char *out, size_t size, const char *text)
 {
     size_t len = strnlen(text, size);
 
-    if (len == size) {
-        len--;
-        while (len > 0 && ((unsigned char)text[len] & 0xc0) == 0x80)
-            len--;
-    }
+    if (len == size)
+        len = utf8_whole(text, size - 1);
     memcpy(out, text, len);
     out[len] = '\0';
 }

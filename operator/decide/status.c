@@ -2,6 +2,7 @@
 #include "operator/decide/status.h"
 
 #include "common/mem.h"
+#include "common/utf8.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -156,22 +157,6 @@ void job_status_condition(struct job_status *status, enum condition condition, b
              "%s", message);
 }
 
-/* The length of text without a UTF-8 character that its end cuts in two. */
-static size_t whole_length(const char *text, size_t len)
-{
-    size_t start = len, want = 1;
-
-    while (start > 0 && len - start < 3 && ((unsigned char)text[start - 1] & 0xC0) == 0x80)
-        start--;
-    if (start == 0)
-        return len;
-    if ((unsigned char)text[start - 1] >= 0xC0)
-        want = (unsigned char)text[start - 1] >= 0xF0   ? 4
-               : (unsigned char)text[start - 1] >= 0xE0 ? 3
-                                                        : 2;
-    return want > 1 && len - start + 1 < want ? start - 1 : len;
-}
-
 void text_set(char *out, size_t size, const char *fmt, ...)
 {
     va_list args;
@@ -181,5 +166,5 @@ void text_set(char *out, size_t size, const char *fmt, ...)
     len = vsnprintf(out, size, fmt, args);
     va_end(args);
     if (len >= 0 && (size_t)len >= size)
-        out[whole_length(out, size - 1)] = '\0';
+        out[utf8_whole(out, size - 1)] = '\0';
 }

@@ -2,6 +2,7 @@
 #include "operator/pods/pods.h"
 
 #include "common/clock.h"
+#include "common/utf8.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -54,11 +55,8 @@ static void words_set(char *out, size_t size, const char *text)
 {
     size_t len = strlen(text), n;
 
-    if (len > size - 1) {
-        len = size - 1;
-        while (len && ((unsigned char)text[len] & 0xC0) == 0x80)
-            len--;
-    }
+    if (len > size - 1)
+        len = utf8_whole(text, size - 1);
     while (len && strchr(" \n\r\t", text[len - 1]))
         len--;
     for (n = 0; n < len; n++)

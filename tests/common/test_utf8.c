@@ -64,11 +64,30 @@ static void other_bytes_are_none(void **state)
     }
 }
 
+/* However two characters are cut: what is left is the first, or both, and other bytes stay. */
+static void a_cut_leaves_whole_characters(void **state)
+{
+    static const uint32_t some[] = { 'x', 0x7f, 0x80, 0x7ff, 0x800, 0xfffd, 0x10000, 0x10ffff };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(some) * COUNT(some); i++) {
+        char text[9];
+        size_t first = encode(text, some[i / COUNT(some)]);
+        size_t both = first + encode(text + first, some[i % COUNT(some)]);
+
+        for (size_t len = 0; len <= both; len++)
+            CHECK_INT("cut", utf8_whole(text, len), len == both ? both : len >= first ? first : 0);
+    }
+    assert_int_equal(utf8_whole("\x80\x80\x80\x80", 4), 4);
+    assert_int_equal(utf8_whole("\xff\xff", 2), 1);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_character_is_one),
         cmocka_unit_test(other_bytes_are_none),
+        cmocka_unit_test(a_cut_leaves_whole_characters),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
