@@ -234,6 +234,39 @@ class LiesTest(Case):
                 if self.out.exists():
                     self.out.unlink()
 
+    def sounds(self):
+        """Of the output: packets of each sound."""
+        packets = check.probe(str(self.out), "-show_packets", "-select_streams", "a")["packets"]
+        return [sum(packet["stream_index"] == at for packet in packets)
+                for at in sorted({packet["stream_index"] for packet in packets})]
+
+    @base.short
+    def test_a_sound_that_nobody_understands(self):
+        """Nothing says how long its packets are: an MP4's edit list would end before the last, which is not found then."""
+        sound = hostile.ffmpeg(self.folder / "sound.mp4", *hostile.X264, "-c:a", "aac", "-movflags",
+                               "+frag_keyframe+empty_moov", "-shortest", inputs=[*hostile.MOVIE, *hostile.SOUND], seconds=0.4)
+        packets = check.probe(str(sound), "-show_packets", "-select_streams", "a")["packets"]
+        data = bytearray(sound.read_bytes())
+        for packet in packets:
+            at, size = int(packet["pos"]), int(packet["size"])
+            data[at:at + size] = b"\x2a" * size
+        sound.write_bytes(data)
+        for ext in (".mp4", ".mkv"):
+            done = self.convert(sound, out=self.folder / ("out" + ext))
+            self.assertEqual(done.returncode, 0, done.stderr)
+            self.assertEqual(self.sounds(), [len(packets)])
+
+    @base.short
+    def test_a_sound_without_a_packet(self):
+        """MP4 has no track for it: those behind it are counted all the same."""
+        silent = self.folder / "silent.mkv"
+        hostile.ffmpeg(silent, *hostile.X264, "-map", "0", "-map", "1", "-map", "1", "-c:a", "flac", "-frames:a:0", "0",
+                       "-shortest", inputs=[*hostile.MOVIE, *hostile.SOUND])
+        for ext in (".mp4", ".mov", ".mkv", ".m3u8"):
+            done = self.convert(silent, out=self.folder / ("out" + ext))
+            self.assertEqual(done.returncode, 0, done.stderr)
+            self.assertEqual(len(self.sounds()), 1, ext)
+
     @base.short
     def test_a_sound_with_an_empty_packet(self):
         """Nothing is heard of it, and readers pass over it: it is no loss that ends a film."""

@@ -337,6 +337,12 @@ static int join_open(struct join **out, const struct join_opts *opts, struct err
     return 0;
 }
 
+/* A track without a packet is left out of an MP4, unless it is text: that gets an empty one. */
+static bool keeps_empty(const struct join *join, const struct plan_copy *copy)
+{
+    return copy->type == 's' || strcmp(join->opts->container, "matroska") == 0;
+}
+
 /* What was copied must be there again; text tracks may gain empty samples. Readers count pictures
  * and attachments last. */
 static int check_copies(const struct join *join, const struct media_readback *readback,
@@ -349,7 +355,7 @@ static int check_copies(const struct join *join, const struct media_readback *re
         int64_t wrote = media_output_copied(join->output, i);
         int64_t found = media_readback_packets(readback, stream);
 
-        if (copy->type == 'v' || copy->type == 't')
+        if (copy->type == 'v' || copy->type == 't' || (wrote == 0 && !keeps_empty(join, copy)))
             continue;
         stream++;
         if (copy->type == 'a' && wrote != found)

@@ -6,7 +6,8 @@
 #include <libavutil/mathematics.h>
 #include <string.h>
 
-#define LONGEST_S 3600 /* of a subtitle that is believed */
+#define LONGEST_S     3600 /* of a subtitle that is believed */
+#define SAMPLES_GUESS 1024 /* of a sound's packet, where nothing says how many */
 
 static bool is_cover(const AVStream *stream)
 {
@@ -173,15 +174,33 @@ int output_tracks_start(struct media_output *output, struct err *err)
     return 0;
 }
 
+/* 0: not known. */
+static int samples_of(const struct output_track *track, const AVPacket *packet)
+{
+    AVCodecParameters *par = track->in->codecpar;
+    int samples = av_get_audio_frame_duration2(par, packet->size);
+
+    return samples > 0 ? samples : par->frame_size;
+}
+
+/* A last packet that lasts no time would lie behind the end of an MP4's edit list, never heard. */
+static void mend_duration(const struct output_track *track, AVPacket *packet)
+{
+    const AVCodecParameters *par = track->in->codecpar;
+    int samples = samples_of(track, packet);
+
+    if (par->codec_type == AVMEDIA_TYPE_AUDIO && packet->duration <= 0 && par->sample_rate > 0)
+        packet->duration = av_rescale_q(samples > 0 ? samples : SAMPLES_GUESS,
+                                        (AVRational){ 1, par->sample_rate }, track->tb);
+}
+
 /* Audio whose source clock is coarser than its samples (Matroska's milliseconds) is laid on the
  * sample grid, as long as that stays within a tick of what the source says. */
 static int64_t audio_time(struct output_track *track, const AVPacket *packet, int64_t time)
 {
-    AVCodecParameters *par = track->in->codecpar;
-    int duration = av_get_audio_frame_duration2(par, packet->size);
+    const AVCodecParameters *par = track->in->codecpar;
+    int duration = samples_of(track, packet);
 
-    if (duration <= 0)
-        duration = par->frame_size;
     if (track->remade_sound || duration <= 0 || par->sample_rate <= 0)
         return av_rescale_q(time, track->tb, track->out->time_base);
     return av_rescale_delta(track->tb, time, (AVRational){ 1, par->sample_rate }, duration,
@@ -312,6 +331,7 @@ static int take(struct media_output *output, AVPacket *packet, struct err *err)
         packet->dts = packet->pts;
         tame_duration(output, track, packet);
     }
+    mend_duration(track, packet);
     to_output_times(track, packet);
     track->packets++;
     if (!output->mp4)
