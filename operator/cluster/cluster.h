@@ -10,6 +10,8 @@
 #include "common/json.h"
 
 #include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
 struct cluster;
 
@@ -44,6 +46,10 @@ struct cluster_ops {
                          const char *value, struct cluster_reply reply);
     /* Graceful: sets deletionTimestamp, the pod ends within its grace. Absent is fine. */
     void (*delete_pod)(struct cluster *cluster, const char *name, struct cluster_reply reply);
+    /* With one request, the pods of these segments that have Succeeded, as delete_pod would. A
+     * refusal (ERR_CONFIG) leaves all as it was. May be NULL. */
+    void (*delete_succeeded)(struct cluster *cluster, const uint32_t *indexes, size_t count,
+                             struct cluster_reply reply);
     /* Takes our finalizer off; a finished pod being deleted then goes away. Absent is fine. */
     void (*release_pod)(struct cluster *cluster, const char *name, struct cluster_reply reply);
     /* Replaces status; durable when it replies. ERR_CONFLICT: the job was changed meanwhile. */

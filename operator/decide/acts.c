@@ -214,9 +214,32 @@ static void tidy_some(const struct acts *acts)
     }
 }
 
+/* Of a segment, and its work is done. */
+static bool is_succeeded(const struct pass *pass, const struct pod_view *pod)
+{
+    return pod->id.stage == STAGE_CONVERT && pod->phase == POD_SUCCEEDED &&
+           slots_find(pass, STAGE_CONVERT, pod->id.index);
+}
+
+/* Segments of which a pod that has Succeeded stays; one byte each. Caller frees. */
+static uint8_t *segments_staying(const struct acts *acts)
+{
+    const struct pass *pass = acts->pass;
+    uint8_t *stays = xcalloc(pass->slot_count + 1, 1);
+
+    for (size_t i = 0; i < pass->seen->pod_count; i++) {
+        const struct pod_view *pod = &pass->seen->pods[i];
+
+        if (is_succeeded(pass, pod) && !pod->deletion_ms && !acts->fates[i].del)
+            stays[pod->id.index] = 1;
+    }
+    return stays;
+}
+
 static void push_fates(const struct acts *acts)
 {
     const struct observed *seen = acts->pass->seen;
+    AUTO_FREE uint8_t *stays = segments_staying(acts);
 
     for (size_t i = 0; i < seen->pod_count; i++) {
         if (acts->fates[i].release)
@@ -232,6 +255,8 @@ static void push_fates(const struct acts *acts)
         memcpy(action->pod, seen->pods[i].name, NAME_POD_SIZE);
         action->has_verdict = acts->fates[i].has_verdict;
         action->verdict = acts->fates[i].verdict;
+        action->together =
+            is_succeeded(acts->pass, &seen->pods[i]) && !stays[seen->pods[i].id.index];
     }
 }
 

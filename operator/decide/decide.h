@@ -162,6 +162,8 @@ struct action {
                                      "" = anywhere */
     bool has_verdict; /* DELETE: first write class_name(verdict) to ANNOTATION_VERDICT */
     enum attempt_class verdict;
+    bool together; /* DELETE: every pod of its segment that has Succeeded goes so, and none has our
+                      finalizer by then: a selector of segments and phase finds no other */
     const char *reason; /* CamelCase, static: "Stalled", "Suspended", "Counted", ... */
 };
 

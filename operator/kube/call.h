@@ -30,6 +30,7 @@ struct kube_call {
     char *method, *path, *body; /* owned */
     enum kube_patch patch;
     const struct json_pick *wanted; /* of the answer; NULL: all */
+    bool names_only;
     void (*done)(void *ctx, const struct kube_status *status, const cJSON *doc);
     struct kube_stream stream; /* of a stream; its path is not kept */
     void *ctx;

@@ -18,7 +18,9 @@ enum {
     IDLE_MAX_S = 60, /* the server and what is between close theirs later */
     WARNINGS_MAX = 200,
 };
-#define BODY_MAX (64u << 20)
+#define BODY_MAX     (64u << 20)
+#define ACCEPT_JSON  "application/json"
+#define ACCEPT_NAMES ACCEPT_JSON ";as=PartialObjectMetadataList;v=v1;g=meta.k8s.io"
 
 /* Warnings, once each ---------------------------------------------------------------------------*/
 
@@ -195,7 +197,8 @@ void call_easy_make(struct kube_call *call)
     buf_clear(&call->in);
     buf_init(&call->in, is_stream(call) ? call->stream.line_max + BODY_MAX : BODY_MAX);
     easy_set_up(call);
-    call->headers = curl_slist_append(NULL, "Accept: application/json");
+    call->headers = curl_slist_append(
+        NULL, call->names_only ? "Accept: " ACCEPT_NAMES "," ACCEPT_JSON : "Accept: " ACCEPT_JSON);
     url_set(call);
     if (call->body) {
         call->headers = curl_slist_append(call->headers, content_type(call->patch));

@@ -496,6 +496,7 @@ void kube_call_start(struct kube_client *client, const struct kube_request *requ
     call->body = request->body ? json_print(request->body) : NULL;
     call->patch = request->patch;
     call->wanted = request->wanted;
+    call->names_only = request->names_only;
     call->done = request->done;
     call->ctx = request->ctx;
     if (out)

@@ -18,6 +18,7 @@
 #define OPERATOR_KUBE_CLIENT_H
 
 #include "common/auto.h"
+#include "common/buf.h"
 #include "common/err.h"
 #include "common/json.h"
 #include "common/json_pick.h"
@@ -77,6 +78,7 @@ struct kube_request {
     enum kube_patch patch;
     const struct json_pick *wanted; /* of the answer; borrowed until done; NULL: all */
     bool urgent;                    /* is not queued, however many are in flight: of the Lease */
+    bool names_only;                /* of a list in the answer, each object's metadata is enough */
     /* Exactly once, unless the call is cancelled, never from within kube_call_start. May start and
      * cancel calls and close the client. code 2xx: doc
      * is the answer (borrowed; may be NULL when empty), status->code the code. Else doc is NULL and
@@ -130,7 +132,10 @@ struct kube_resource {
  * name, sub, query may be NULL. Caller frees. */
 char *kube_path(const struct kube_resource *resource, const char *space, const char *name,
                 const char *sub, const char *query);
-/* Body of a DELETE in the background, of the object with this uid and no other. Caller owns. */
+/* "NAME=VALUE" and a "&" before it where it is not the first, the value percent-encoded. */
+void kube_query_add(struct buf *query, const char *name, const char *value);
+/* Body of a DELETE in the background, of the object with this uid and no other (NULL: whatever is
+ * asked for). Caller owns. */
 cJSON *kube_delete_options(const char *uid);
 /* <0, 0, >0 by number, whatever the length; anything else than digits compares as 0 (not known). */
 int kube_version_compare(const char *a, const char *b);

@@ -47,6 +47,14 @@ char *kube_path(const struct kube_resource *resource, const char *space, const c
                      resource->plural, of, below, query ? "?" : "", query ? query : "");
 }
 
+void kube_query_add(struct buf *query, const char *name, const char *value)
+{
+    AUTO_FREE char *encoded = encode(value);
+    struct err ignored;
+
+    (void)buf_printf(query, &ignored, "%s%s=%s", query->len ? "&" : "", name, encoded);
+}
+
 cJSON *kube_delete_options(const char *uid)
 {
     cJSON *doc = cJSON_CreateObject();
@@ -54,7 +62,8 @@ cJSON *kube_delete_options(const char *uid)
     json_add_str(doc, "apiVersion", "v1");
     json_add_str(doc, "kind", "DeleteOptions");
     json_add_str(doc, "propagationPolicy", "Background");
-    json_add_str(cJSON_AddObjectToObject(doc, "preconditions"), "uid", uid);
+    if (uid)
+        json_add_str(cJSON_AddObjectToObject(doc, "preconditions"), "uid", uid);
     return doc;
 }
 

@@ -252,3 +252,9 @@ void kube_reflector_put(struct kube_reflector *reflector, const cJSON *object)
 {
     core_put(reflector->core, clock_mono_us(), object);
 }
+
+void kube_reflector_gone(struct kube_reflector *reflector, const char *space, const char *name,
+                         const char *uid)
+{
+    core_gone(reflector->core, clock_mono_us(), space, name, uid);
+}

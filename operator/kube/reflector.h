@@ -64,4 +64,7 @@ int64_t kube_reflector_heard_us(
  * less than our last write. Tells changed(). A deleted object is not taken back: neither one whose
  * end was seen, nor one that is older than the cache and not in it. */
 void kube_reflector_put(struct kube_reflector *reflector, const cJSON *object);
+/* An answer that told of its end: it leaves the cache, unless its name is another's by now. */
+void kube_reflector_gone(struct kube_reflector *reflector, const char *space, const char *name,
+                         const char *uid);
 #endif

@@ -190,6 +190,17 @@ bool cache_put(struct cache *cache, int64_t now_us, const cJSON *object)
     return true;
 }
 
+void cache_gone(struct cache *cache, int64_t now_us, const char *space, const char *name,
+                const char *uid)
+{
+    AUTO_FREE char *key = store_key(space, name);
+    const struct store_entry *entry = store_find(cache->live, key);
+
+    graves_add(&cache->graves, uid, now_us);
+    if (entry && strcmp(store_entry_uid(entry), uid) == 0)
+        take_away(cache, now_us, key, NULL);
+}
+
 /* --- lists --- */
 
 bool cache_stage(struct cache *cache, enum kube_event event, cJSON *object)

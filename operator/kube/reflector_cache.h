@@ -28,6 +28,9 @@ void cache_set_version(struct cache *cache, const char *version);
 bool cache_event(struct cache *cache, int64_t now_us, enum kube_event event, cJSON *object);
 /* An answer to a write of our own. */
 bool cache_put(struct cache *cache, int64_t now_us, const cJSON *object);
+/* An answer to one said that this object has ended. */
+void cache_gone(struct cache *cache, int64_t now_us, const char *space, const char *name,
+                const char *uid);
 
 /* For a list on its way; as cache_event, but nobody sees it. */
 bool cache_stage(struct cache *cache, enum kube_event event, cJSON *object);

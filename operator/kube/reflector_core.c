@@ -133,26 +133,11 @@ int64_t core_heard_us(const struct core *core)
 
 /* --- what to do next --- */
 
-static void add_parameter(struct buf *query, const char *name, const char *value)
-{
-    static const char plain[] =
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~";
-    struct err ignored;
-
-    (void)buf_printf(query, &ignored, "%s%s=", query->len ? "&" : "", name);
-    for (; *value; value++) {
-        if (strchr(plain, *value))
-            (void)buf_append(query, value, 1, &ignored);
-        else
-            (void)buf_printf(query, &ignored, "%%%02X", (unsigned char)*value);
-    }
-}
-
 static void add_number(struct buf *query, const char *name, uint32_t value)
 {
     AUTO_FREE char *text = xasprintf("%u", value);
 
-    add_parameter(query, name, text);
+    kube_query_add(query, name, text);
 }
 
 /* First whatever the server has at hand, then nothing older than we know, and where that cannot be
@@ -171,13 +156,13 @@ static void list_query(const struct core *core, struct buf *query)
 
     if (core->next_page) {
         add_number(query, "limit", PAGE_ITEMS);
-        add_parameter(query, "continue", core->next_page);
+        kube_query_add(query, "continue", core->next_page);
         return;
     }
     if (!core->undivided && (!*version || strcmp(version, "0") == 0))
         add_number(query, "limit", PAGE_ITEMS);
     if (*version)
-        add_parameter(query, "resourceVersion", version);
+        kube_query_add(query, "resourceVersion", version);
 }
 
 static uint32_t watch_query(struct core *core, struct buf *query)
@@ -185,15 +170,15 @@ static uint32_t watch_query(struct core *core, struct buf *query)
     uint32_t min_s = core->user.watch_min_s ? core->user.watch_min_s : WATCH_MIN_S;
     uint32_t timeout_s = min_s + (uint32_t)(core->opts.random(core->opts.ctx) * (min_s + 1));
 
-    add_parameter(query, "watch", "true");
-    add_parameter(query, "allowWatchBookmarks", "true");
+    kube_query_add(query, "watch", "true");
+    kube_query_add(query, "allowWatchBookmarks", "true");
     add_number(query, "timeoutSeconds", timeout_s);
     if (core->phase == PHASE_STREAM) {
-        add_parameter(query, "sendInitialEvents", "true");
-        add_parameter(query, "resourceVersionMatch", "NotOlderThan");
+        kube_query_add(query, "sendInitialEvents", "true");
+        kube_query_add(query, "resourceVersionMatch", "NotOlderThan");
     }
     if (*core->cache.version && !(core->phase == PHASE_STREAM && core->version_lost))
-        add_parameter(query, "resourceVersion", core->cache.version);
+        kube_query_add(query, "resourceVersion", core->cache.version);
     /* The server ends the stream; we do when it does not: 5 % and a second later. */
     return timeout_s * 1050 + 1000;
 }
@@ -209,7 +194,7 @@ void core_next(struct core *core, int64_t now_us, struct core_todo *out)
     }
     buf_init(&query, QUERY_MAX);
     if (core->user.selector)
-        add_parameter(&query, "labelSelector", core->user.selector);
+        kube_query_add(&query, "labelSelector", core->user.selector);
     if (core->phase == PHASE_PAGES) {
         out->act = CORE_LIST;
         out->wanted = core->user.wanted ? core->list_wanted : NULL;
@@ -646,4 +631,10 @@ bool core_is_silent(struct core *core, int64_t now_us)
 void core_put(struct core *core, int64_t now_us, const cJSON *object)
 {
     (void)cache_put(&core->cache, now_us, object); /* a Status after a deletion is no object */
+}
+
+void core_gone(struct core *core, int64_t now_us, const char *space, const char *name,
+               const char *uid)
+{
+    cache_gone(&core->cache, now_us, space, name, uid);
 }

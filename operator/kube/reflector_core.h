@@ -48,6 +48,8 @@ void core_ended(struct core *core, int64_t now_us, const struct kube_status *sta
 bool core_is_silent(struct core *core, int64_t now_us);
 
 void core_put(struct core *core, int64_t now_us, const cJSON *object);
+void core_gone(struct core *core, int64_t now_us, const char *space, const char *name,
+               const char *uid);
 
 struct store *core_store(struct core *core); /* borrowed */
 bool core_is_synced(const struct core *core);

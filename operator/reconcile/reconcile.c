@@ -15,6 +15,7 @@ enum {
     EXPIRE_S = 3600,          /* the hashes of a job that is over */
     SLOW_START = 1,           /* creates at first; doubled by each that is not refused */
     AT_ONCE = 500,            /* acts under way at a time */
+    TOGETHER_MIN = 4,         /* deletes for which one request pays */
 };
 
 /* The acts of one kind, some of them under way. */
@@ -22,7 +23,9 @@ struct acts {
     enum action_kind kind;
     size_t next; /* in decision.actions */
     uint32_t under_way, window;
-    bool stop; /* begin no more of this kind */
+    bool stop;      /* begin no more of this kind */
+    bool gathering; /* the request for those that go together is under way: nothing else is */
+    bool gathered;  /* they are gone */
 };
 
 struct pass {
@@ -399,15 +402,52 @@ static void acts_fill(struct pass *pass)
 {
     struct acts *acts = &pass->acts;
 
-    while (!acts->stop && acts->next < pass->decision.action_count &&
+    while (!acts->stop && !acts->gathering && acts->next < pass->decision.action_count &&
            acts->under_way < acts->window) {
         const struct action *action = &pass->decision.actions[acts->next++];
 
-        if (action->kind != acts->kind)
+        if (action->kind != acts->kind || (acts->gathered && action->together))
             continue;
         acts->under_way++;
         act_start(pass, action);
     }
+}
+
+/* Who may not do so (a role older than this operator) deletes them one by one. */
+static void together_reply(void *ctx, int rc, const struct err *err)
+{
+    struct pass *pass = ctx;
+    struct acts *acts = &pass->acts;
+
+    acts->under_way--;
+    acts->gathering = false;
+    acts->gathered = rc == 0;
+    if (rc < 0 && err->code == ERR_DEPENDENCY) {
+        pass_fail(pass, err);
+        acts->stop = true;
+    }
+    if (!pass->turning)
+        acts_turn(pass);
+}
+
+/* Before the deletes of single pods: those that one request deletes. */
+static void together_start(struct pass *pass)
+{
+    struct cluster *cluster = pass->opts->cluster;
+    const struct decision *decision = &pass->decision;
+    AUTO_FREE uint32_t *indexes = xcalloc(decision->action_count + 1, sizeof(*indexes));
+    size_t count = 0;
+
+    for (size_t i = 0; i < decision->action_count; i++) {
+        if (decision->actions[i].kind == ACTION_DELETE && decision->actions[i].together)
+            indexes[count++] = decision->actions[i].id.index;
+    }
+    if (count < TOGETHER_MIN || !cluster->ops->delete_succeeded)
+        return;
+    pass->acts.under_way++;
+    pass->acts.gathering = true;
+    cluster->ops->delete_succeeded(cluster, indexes, count,
+                                   (struct cluster_reply){ together_reply, pass });
 }
 
 /* The kind that follows; false: that was the last, or the one before failed. */
@@ -419,6 +459,8 @@ static bool acts_advance(struct pass *pass)
         return false;
     *acts = (struct acts){ .kind = acts->kind == ACTION_RELEASE ? ACTION_DELETE : ACTION_CREATE };
     acts->window = acts->kind == ACTION_CREATE ? SLOW_START : AT_ONCE;
+    if (acts->kind == ACTION_DELETE)
+        together_start(pass);
     return true;
 }
 
@@ -545,42 +587,4 @@ void reconcile_start(const struct reconcile_opts *opts, int64_t now_ms, struct r
         store_status(pass);
     else
         acts_begin(pass);
-}
-
-/* What a pass on a cluster that answers at once left behind. */
-struct outcome {
-    bool came;
-    int rc;
-    struct job_status *status; /* or NULL */
-    int64_t *wake_ms;
-    struct err *err;
-};
-
-static void outcome_take(void *ctx, int rc, const struct reconcile_result *result,
-                         const struct err *err)
-{
-    struct outcome *outcome = ctx;
-
-    outcome->came = true;
-    outcome->rc = rc;
-    if (rc < 0) {
-        *outcome->err = *err;
-        return;
-    }
-    *outcome->wake_ms = result->wake_ms;
-    if (outcome->status) {
-        job_status_clear(outcome->status);
-        job_status_copy(outcome->status, result->status);
-    }
-}
-
-int reconcile_pass(const struct reconcile_opts *opts, int64_t now_ms, struct job_status *status,
-                   int64_t *wake_ms, struct err *err)
-{
-    struct outcome outcome = { .status = status, .wake_ms = wake_ms, .err = err };
-
-    reconcile_start(opts, now_ms, (struct reconcile_end){ outcome_take, &outcome });
-    if (!outcome.came)
-        return err_set(err, ERR_INTERNAL, "the cluster did not answer at once");
-    return outcome.rc;
 }

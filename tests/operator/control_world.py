@@ -184,14 +184,15 @@ class World:
 
     def writes(self, name):
         """{"patch stereojobs/status": 3, ...} of the operators, for one job; Events and the Lease left out."""
-        found = collections.Counter()
+        found, uid = collections.Counter(), self.get(name)["metadata"]["uid"]
         with open(self.audit, encoding="utf-8") as file:
             entries = [json.loads(line) for line in file if line.endswith("\n")]
         for entry in entries:
             ref = entry.get("objectRef", {})
             what = ref.get("resource", "") + ("/" + ref["subresource"] if ref.get("subresource") else "")
             if entry.get("userAgent", "").startswith("stereo") and ref.get("resource") in ("pods", "stereojobs") and \
-                    (ref.get("name") or name).startswith(name):
+                    (uid in entry["requestURI"] if entry["verb"] == "deletecollection" else
+                     (ref.get("name") or name).startswith(name)):
                 found["%s %s" % (entry["verb"], what)] += 1
         return found
 

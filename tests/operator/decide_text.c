@@ -203,8 +203,9 @@ void text_actions(char *out, size_t size, const struct decision *decision)
             fprintf(stream, "%" PRIu32, action->id.index);
         fprintf(stream, "/%" PRIu32 "/%" PRIu32, action->id.epoch, action->id.attempt);
         if (action->kind == ACTION_DELETE)
-            fprintf(stream, ":%s%s%s", action->reason, action->has_verdict ? "!" : "",
-                    action->has_verdict ? class_name(action->verdict) : "");
+            fprintf(stream, ":%s%s%s%s", action->reason, action->has_verdict ? "!" : "",
+                    action->has_verdict ? class_name(action->verdict) : "",
+                    action->together ? "&" : "");
         if (action->kind != ACTION_CREATE)
             continue;
         number_print(stream, 'f', action->failures, 0);

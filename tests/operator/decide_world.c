@@ -242,7 +242,8 @@ static bool actions_equal(const struct decision *a, const struct decision *b)
 
         if (x->kind != y->kind || memcmp(&x->id, &y->id, sizeof(x->id)) != 0 ||
             strcmp(x->pod, y->pod) != 0 || x->failures != y->failures ||
-            x->interruptions != y->interruptions || x->has_verdict != y->has_verdict)
+            x->interruptions != y->interruptions || x->has_verdict != y->has_verdict ||
+            x->together != y->together)
             return false;
     }
     return true;
@@ -518,6 +519,39 @@ static void act(struct world *world, const struct decision *decision, size_t act
     }
 }
 
+static bool is_asked(const struct decision *decision, enum action_kind kind,
+                     const struct attempt_id *id)
+{
+    for (size_t i = 0; i < decision->action_count; i++) {
+        const struct action *action = &decision->actions[i];
+
+        if (action->kind == kind && memcmp(&action->id, id, sizeof(*id)) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* A delete by segment and phase, after the releases: it takes no pod that was not to go, and none
+ * that is to be read yet. */
+static void check_together(const struct world *world, const struct decision *decision)
+{
+    for (size_t i = 0; i < decision->action_count; i++) {
+        const struct action *action = &decision->actions[i];
+
+        for (size_t k = 0; action->together && k < world->pod_count; k++) {
+            const struct world_pod *pod = &world->pods[k];
+
+            if (pod->id.stage != action->id.stage || pod->id.index != action->id.index ||
+                pod->phase != POD_SUCCEEDED || pod->deletion_ms)
+                continue;
+            if (!is_asked(decision, ACTION_DELETE, &pod->id))
+                world_broken(world, "a pod that stays is deleted with others");
+            if (pod->has_finalizer && !is_asked(decision, ACTION_RELEASE, &pod->id))
+                world_broken(world, "a pod is deleted with others before it is released");
+        }
+    }
+}
+
 bool world_pass(struct world *world, bool write, size_t acts)
 {
     static struct sight sight; /* large; one thread */
@@ -529,6 +563,7 @@ bool world_pass(struct world *world, bool write, size_t acts)
     check_pure(world, &sight, &decision);
     check_status(world, &decision.status);
     check_alive(world, &decision);
+    check_together(world, &decision);
     changed = decision.status_changed || decision.action_count > 0;
     world->wake_ms = decision.wake_ms;
     if (write) {

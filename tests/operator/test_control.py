@@ -103,20 +103,40 @@ class ControlTest(unittest.TestCase):
         self.assertLessEqual({"Planning", "Converting", "Assembling", "Completed"}, reasons)
 
     def test_writes_are_few(self):
-        """A pod for a segment is made, patched out of its finalizer and deleted; of many changes of the job
-        one write tells. Nothing is written because time passes."""
+        """A pod for a segment is made and patched out of its finalizer, and all are deleted at once; of many changes
+        of the job one write tells. Nothing is written because time passes."""
         self.start(segment={"seconds": FRAMES / 25 / 12}, parallelism=3)
         status = self.finish()
         self.assertEqual(status["segments"], "12/12")
         until("its pods go", lambda: not self.world.pods())
         writes = self.world.writes(self.name)
         before = sum(writes.values())
-        self.assertEqual((writes["create pods"], writes["delete pods"]), (14, 14), writes)
+        self.assertEqual([writes.pop(what) for what in ("create pods", "delete pods", "deletecollection pods")],
+                         [14, 2, 1], "plan and assemble alone, twelve segments together")
         for what, most in (("patch pods", 14 + 3), ("update stereojobs/status", 12 + 6), ("patch stereojobs", 1)):
             self.assertLessEqual(writes.pop(what), most, what)
-        self.assertLessEqual(set(writes), {"create pods", "delete pods"}, "of no other kind")
+        self.assertFalse(writes, "of no other kind")
         time.sleep(3)
         self.assertEqual(sum(self.world.writes(self.name).values()), before, "a finished job is left alone")
+
+    def test_deleting_many_at_once_leaves_the_pods_of_another_job(self):
+        """Its done pods stay a minute while it converts: in the same namespace, of the same stage and indexes."""
+        def done(uid):
+            return {pod["metadata"]["uid"] for pod in self.world.pods(**{"job-uid": uid, "stage": "convert"})
+                    if pod["status"].get("phase") == "Succeeded"}
+        other = "other-" + self.name
+        uid = self.world.job(other, segment={"seconds": 0.1}, parallelism=1)["metadata"]["uid"]
+        try:
+            before = until("some of its pods are done", lambda: len(done(uid)) >= 2 and done(uid), 60)
+            self.start(segment={"seconds": FRAMES / 25 / 6}, parallelism=6)
+            self.finish()
+            until("its pods go", lambda: not self.world.pods(**{"job-uid": self.uid}))
+            self.assertEqual(self.world.writes(self.name)["deletecollection pods"], 1)
+            self.assertLessEqual(before, done(uid), "its pods are still there")
+            self.assertFalse(self.world.writes(other)["deletecollection pods"])
+        finally:
+            self.world.delete(other)
+            self.world.until_gone(other)
 
     def test_suspended_it_stops_and_goes_on_where_it_was(self):
         self.start(parallelism=1)

@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "operator/cluster/kube/kube.h"
 
+#include "common/buf.h"
 #include "common/contract/names.h"
 #include "common/mem.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+
+enum { SELECTOR_MAX = 16 << 10 }; /* some thousand indexes: far above what one pass deletes */
 
 const struct kube_resource cluster_kube_jobs = { "stereojob.io", "v1", "stereojobs", "StereoJob" };
 const struct kube_resource cluster_kube_pods = { "", "v1", "pods", "Pod" };
@@ -274,6 +278,74 @@ static void op_delete_pod(struct cluster *base, const char *name, struct cluster
     write_send(write, "DELETE", NULL, KUBE_PATCH_NONE, body);
 }
 
+/* What has Succeeded gets no grace: whom nobody holds is gone, of the others the watch tells. */
+static void deleted_forget(const struct write *write, const cJSON *doc)
+{
+    const cJSON *item; /* borrowed from doc */
+
+    cJSON_ArrayForEach(item, cJSON_GetObjectItemCaseSensitive(doc, "items"))
+    {
+        if (cJSON_GetArraySize(json_path(item, "metadata.finalizers")) == 0)
+            kube_reflector_gone(write->cache, write->cluster->space,
+                                json_text(item, "metadata.name"), json_text(item, "metadata.uid"));
+    }
+}
+
+static void delete_done(void *ctx, const struct kube_status *status, const cJSON *doc)
+{
+    struct write *write = ctx;
+    struct err err;
+
+    if (status->code / 100 == 2) {
+        deleted_forget(write, doc);
+        write_end(write, 0, NULL);
+    } else {
+        (void)kube_status_err(&err, status, write->what);
+        write_end(write, -1, &err);
+    }
+}
+
+/* "stereojob.io/index in (0,3,4)" and whose. */
+static void select_segments(struct buf *query, const char *uid, const uint32_t *indexes,
+                            size_t count)
+{
+    AUTO_BUF struct buf text = { 0 };
+    struct err ignored;
+
+    buf_init(&text, SELECTOR_MAX);
+    (void)buf_printf(&text, &ignored, "%s,%s=%s,%s=%s,%s in (", CLUSTER_KUBE_SELECTOR, LABEL_UID,
+                     uid, LABEL_STAGE, stage_name(STAGE_CONVERT), LABEL_INDEX);
+    for (size_t i = 0; i < count; i++)
+        (void)buf_printf(&text, &ignored, "%s%" PRIu32, i ? "," : "", indexes[i]);
+    (void)buf_append(&text, ")", 1, &ignored);
+    kube_query_add(query, "labelSelector", text.data);
+    kube_query_add(query, "fieldSelector", "status.phase=Succeeded");
+}
+
+static void op_delete_succeeded(struct cluster *base, const uint32_t *indexes, size_t count,
+                                struct cluster_reply reply)
+{
+    static const struct json_pick metadata[] = {
+        { "name", NULL }, { "uid", NULL }, { "finalizers", NULL }, { NULL, NULL }
+    };
+    static const struct json_pick item[] = { { "metadata", metadata }, { NULL, NULL } };
+    static const struct json_pick wanted[] = { { "items", item }, { NULL, NULL } };
+    struct cluster_kube *cluster = of(base);
+    AUTO(cJSON) cJSON *body = kube_delete_options(NULL);
+    AUTO_BUF struct buf query = { 0 };
+    struct kube_request request = { .method = "DELETE", .body = body, .wanted = wanted };
+    AUTO_FREE char *path = NULL;
+
+    buf_init(&query, 4 * SELECTOR_MAX);
+    select_segments(&query, cluster->uid, indexes, count);
+    path = kube_path(&cluster_kube_pods, cluster->space, NULL, NULL, query.data);
+    request.path = path;
+    request.names_only = true;
+    request.done = delete_done;
+    request.ctx = write_new(cluster, "delete pods", "", reply);
+    kube_call_start(cluster->api.client, &request, NULL);
+}
+
 static int finalizer_place(const cJSON *pod)
 {
     const cJSON *item; /* borrowed from pod */
@@ -366,6 +438,7 @@ static const struct cluster_ops ops = {
     .create_pod = op_create_pod,
     .annotate_pod = op_annotate_pod,
     .delete_pod = op_delete_pod,
+    .delete_succeeded = op_delete_succeeded,
     .release_pod = op_release_pod,
     .write_status = op_write_status,
     .free = op_free,

@@ -287,6 +287,38 @@ static void test_delete(void **state)
     check_reply(scene, "lost", ERR_DEPENDENCY);
 }
 
+#define SEGMENTS                                                                                   \
+    "?labelSelector=app.kubernetes.io%2Fmanaged-by%3Dstereo-operator%2Cstereojob.io%2Fjob-uid%"    \
+    "3Du-1"                                                                                        \
+    "%2Cstereojob.io%2Fstage%3Dconvert%2Cstereojob.io%2Findex%20in%20%283%2C7%29"                  \
+    "&fieldSelector=status.phase%3DSucceeded"
+
+/* The answer names three: one is gone, one is held by others, one has a successor of its name. */
+static void test_delete_succeeded(void **state)
+{
+    static const uint32_t indexes[] = { 3, 7 };
+    struct scene *scene = *state;
+    struct cluster *cluster = at(scene, "many");
+    AUTO(cJSON) cJSON *options = NULL;
+
+    assert_int_equal(pods_at(scene), 3);
+    cluster->ops->delete_succeeded(cluster, indexes, 2, reply_to(scene));
+    check_reply(scene, "many", ERR_NONE);
+    assert_int_equal(fake_count(&fake, "/api/v1/namespaces/many/pods" SEGMENTS), 1);
+    options = sent("/api/v1/namespaces/many/pods" SEGMENTS, "DELETE");
+    CHECK_STR("policy", text(options, "propagationPolicy"), "Background");
+    assert_null(json_path(options, "preconditions"));
+    assert_int_equal(pods_at(scene), 2);
+    assert_null(cluster->ops->pod(cluster, "alone"));
+
+    cluster = at(scene, "denied");
+    cluster->ops->delete_succeeded(cluster, indexes, 2, reply_to(scene));
+    check_reply(scene, "denied", ERR_CONFIG);
+    cluster = at(scene, "lost");
+    cluster->ops->delete_succeeded(cluster, indexes, 2, reply_to(scene));
+    check_reply(scene, "lost", ERR_DEPENDENCY);
+}
+
 static void test_annotate(void **state)
 {
     struct scene *scene = *state;
@@ -365,6 +397,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_release, begin, end),
         cmocka_unit_test_setup_teardown(test_release_elsewhere, begin, end),
         cmocka_unit_test_setup_teardown(test_delete, begin, end),
+        cmocka_unit_test_setup_teardown(test_delete_succeeded, begin, end),
         cmocka_unit_test_setup_teardown(test_annotate, begin, end),
         cmocka_unit_test_setup_teardown(test_status, begin, end),
         cmocka_unit_test_setup_teardown(test_index, begin, end),

@@ -29,6 +29,7 @@ enum op {
     BREAK,  /* number: code, text: reason, more: cause; 0: the network */
     PASS,   /* number: ms */
     PUT,    /* text */
+    GONE,   /* text: its name, more: its uid */
     TOLD,   /* text: what the owner was told since, in any order */
     ORDER,  /* as TOLD, in this order */
     AT,     /* text: version */
@@ -211,6 +212,9 @@ static void run_step(const char *row, struct world *world, const struct step *st
     case PUT:
         put(world, step->text);
         break;
+    case GONE:
+        core_gone(world->core, world->now_us, "n", step->text, step->more);
+        break;
     case TOLD:
     case ORDER:
         check_told(row, world, step);
@@ -251,6 +255,10 @@ static void run(const char *name, bool streaming, const struct step *steps)
 #define STEP(op, text)                                                                             \
     {                                                                                              \
         op, text, NULL, 0                                                                          \
+    }
+#define ENDED(name, uid)                                                                           \
+    {                                                                                              \
+        GONE, name, uid, 0                                                                         \
     }
 #define NUMBER(op, number)                                                                         \
     {                                                                                              \
@@ -680,6 +688,16 @@ static void test_put_does_not_raise_the_dead(void **state)
 }
 
 /* A list that is older than our write takes nothing back: its watch will tell. */
+/* An answer that told of an end: at once, of this object only, and for good. */
+static void test_gone(void **state)
+{
+    (void)state;
+    RUN(false, WATCHING, ENDED("a", "ua"), STEP(TOLD, "-a@5"), NUMBER(COUNTS, 1),
+        STEP(PUT, POD("a", "ua", "30")), STEP(LINE, EVENT("DELETED", "a", "ua", "31")),
+        STEP(TOLD, ""), ENDED("b", "other"), ENDED("nobody", "un"), STEP(TOLD, ""),
+        NUMBER(COUNTS, 1));
+}
+
 static void test_put_while_listing(void **state)
 {
     (void)state;
@@ -905,6 +923,7 @@ int main(void)
         cmocka_unit_test(test_unknown_objects),
         cmocka_unit_test(test_put),
         cmocka_unit_test(test_put_does_not_raise_the_dead),
+        cmocka_unit_test(test_gone),
         cmocka_unit_test(test_put_while_listing),
         cmocka_unit_test(test_versions_begin_anew),
         cmocka_unit_test(test_keep),

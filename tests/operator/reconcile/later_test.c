@@ -73,6 +73,19 @@ static void op_delete(struct cluster *cluster, const char *name, struct cluster_
     ask(cluster, "delete", reply);
 }
 
+static void op_delete_succeeded(struct cluster *cluster, const uint32_t *indexes, size_t count,
+                                struct cluster_reply reply)
+{
+    char what[64] = "together";
+
+    for (size_t i = 0; i < count; i++) {
+        size_t len = strlen(what);
+
+        (void)snprintf(what + len, sizeof(what) - len, ":%u", indexes[i]);
+    }
+    ask(cluster, what, reply);
+}
+
 static void op_release(struct cluster *cluster, const char *name, struct cluster_reply reply)
 {
     (void)name;
@@ -92,6 +105,7 @@ static const struct cluster_ops ops = { .job = op_job,
                                         .create_pod = op_create,
                                         .annotate_pod = op_annotate,
                                         .delete_pod = op_delete,
+                                        .delete_succeeded = op_delete_succeeded,
                                         .release_pod = op_release,
                                         .write_status = op_status };
 
@@ -284,6 +298,77 @@ static void a_cancelled_job_releases_then_deletes(void **state)
     turn_clear(&turn);
 }
 
+/* Cancelled, with `done` pods that have Succeeded, of which `kept` stay, and one that runs: up to
+ * where pods are deleted. */
+static void turn_cancelled(struct turn *turn, uint32_t done, uint32_t kept)
+{
+    turn_init(turn);
+    for (uint32_t i = 0; i < done; i++)
+        pod_add(turn, i, "Succeeded"); /* without a record: for people to look at */
+    pod_add(turn, 9, "Running");
+    json_path_set(turn->later.job, "spec.podRetention", cJSON_CreateNumber(kept));
+    json_path_set(turn->later.job, "spec.cancel", cJSON_CreateTrue());
+    start(turn);
+    reply_all(turn, ERR_NONE);
+    CHECK_INT("released", turn->later.count, done);
+    reply_all(turn, ERR_NONE);
+}
+
+static void what_has_succeeded_is_deleted_at_once(void **state)
+{
+    struct turn turn;
+
+    (void)state;
+    turn_cancelled(&turn, 5, 0);
+    CHECK_STR("together, and nothing beside it", turn.later.asked, "together:0:1:2:3:4");
+    reply_all(&turn, ERR_NONE);
+    CHECK_STR("then the other", turn.later.asked, "delete");
+    reply_all(&turn, ERR_NONE);
+    assert_int_equal(turn.ends, 1);
+    assert_int_equal(turn.rc, 0);
+    turn_clear(&turn);
+
+    turn_cancelled(&turn, 5, 2);
+    CHECK_STR("two stay, and for three it does not pay", turn.later.asked,
+              "delete delete delete delete");
+    reply_all(&turn, ERR_NONE);
+    turn_clear(&turn);
+}
+
+static void what_stays_is_not_among_those_that_go(void **state)
+{
+    struct turn turn;
+
+    (void)state;
+    turn_cancelled(&turn, 6, 2);
+    CHECK_STR("two stay", turn.later.asked, "together:0:1:2:3");
+    reply_all(&turn, ERR_NONE);
+    CHECK_STR("the running one", turn.later.asked, "delete");
+    reply_all(&turn, ERR_NONE);
+    turn_clear(&turn);
+}
+
+static void who_may_not_delete_at_once_deletes_one_by_one(void **state)
+{
+    struct turn turn;
+
+    (void)state;
+    turn_cancelled(&turn, 5, 0);
+    reply_all(&turn, ERR_CONFIG);
+    CHECK_STR("each", turn.later.asked, "delete delete delete delete delete delete");
+    reply_all(&turn, ERR_NONE);
+    assert_int_equal(turn.ends, 1);
+    assert_int_equal(turn.rc, 0);
+    turn_clear(&turn);
+
+    turn_cancelled(&turn, 5, 0);
+    reply_all(&turn, ERR_DEPENDENCY);
+    CHECK_STR("the cluster is away", turn.later.asked, "");
+    assert_int_equal(turn.ends, 1);
+    assert_int_equal(turn.code, ERR_DEPENDENCY);
+    turn_clear(&turn);
+}
+
 static void a_kind_that_failed_is_followed_by_none(void **state)
 {
     struct turn turn;
@@ -383,6 +468,9 @@ int main(void)
         cmocka_unit_test(a_status_that_was_not_written_stops_everything),
         cmocka_unit_test(one_refused_create_is_the_last),
         cmocka_unit_test(a_cancelled_job_releases_then_deletes),
+        cmocka_unit_test(what_has_succeeded_is_deleted_at_once),
+        cmocka_unit_test(what_stays_is_not_among_those_that_go),
+        cmocka_unit_test(who_may_not_delete_at_once_deletes_one_by_one),
         cmocka_unit_test(a_kind_that_failed_is_followed_by_none),
         cmocka_unit_test(a_job_keeps_the_image_it_was_begun_with),
         cmocka_unit_test(a_job_that_has_nothing_takes_the_image_of_now),
