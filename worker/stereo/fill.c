@@ -44,7 +44,38 @@ static int32_t background(const int32_t *map, int x0, int x1, int n, int sign)
     return behind > 0 || (behind == 0 && sign > 0) ? left : right;
 }
 
-int fill_row(int32_t *map, int n, int sign, struct gap *gaps)
+/* Whether most of what the view shows between the two neighbours of holes x0..x1-1 is farther than
+ * both: a gap between near things, and what was seen through it lies elsewhere now. */
+static bool is_seen_through(const int32_t *map, const int32_t *shift, int x0, int x1, int n,
+                            int sign)
+{
+    int32_t left, right, nearest;
+    int first, last, far = 0;
+
+    if (x0 == 0 || x1 == n)
+        return false;
+    left = sign * ((x0 - 1) * 256 - map[x0 - 1]);
+    right = sign * (x1 * 256 - map[x1]);
+    nearest = left < right ? left : right;
+    first = (map[x0 - 1] >> 8) + 1;
+    last = (map[x1] - 1) >> 8;
+    if (first < 0 || last < first || last >= n)
+        return false;
+    for (int i = first; i <= last; i++)
+        far += shift[i] < nearest - SURFACE_STEP_Q8;
+    return far * 2 > last - first + 1;
+}
+
+/* Holes x0..x1-1 show evenly what lies between their neighbours in the view. */
+static void look_through(int32_t *map, int x0, int x1)
+{
+    int32_t from = map[x0 - 1], way = map[x1] - from;
+
+    for (int x = x0; x < x1; x++)
+        map[x] = from + (int32_t)((int64_t)way * (x - x0 + 1) / (x1 - x0 + 1));
+}
+
+int fill_row(int32_t *map, const int32_t *shift, int n, int sign, struct gap *gaps)
 {
     int count = 0;
     int32_t hole = MAP_HOLE(sign);
@@ -54,6 +85,10 @@ int fill_row(int32_t *map, int n, int sign, struct gap *gaps)
 
         for (x1 = x0 + 1; x1 < n && map[x1] == hole; x1++)
             ;
+        if (is_seen_through(map, shift, x0, x1, n, sign)) {
+            look_through(map, x0, x1);
+            continue;
+        }
         source = background(map, x0, x1, n, sign);
         for (int x = x0; x < x1; x++)
             map[x] = source;

@@ -240,7 +240,7 @@ static void warp_luma(struct warp *warp, struct eye_job *jobs, int count, const 
         int gaps;
 
         warp->ops->mesh_row(map, warp->shift, w, jobs[i].sign);
-        gaps = fill_row(map, w, jobs[i].sign, warp->gaps);
+        gaps = fill_row(map, warp->shift, w, jobs[i].sign, warp->gaps);
         sample_row(warp, &jobs[i].out, 0, y, map, w);
         fill_luma(&jobs[i].out, in, y, warp->gaps, gaps);
     }

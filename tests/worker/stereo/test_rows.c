@@ -127,14 +127,15 @@ static void holes_take_the_side_with_less_parallax(void **state)
     /* Right eye: x = source - parallax. 12 and 13 lie before the screen, 20 and 21 on it. */
     int32_t right[] = { 2 * 256, 12 * 256, 13 * 256, INT32_MIN, INT32_MIN, INT32_MIN, 6 * 256 };
     int32_t left[] = { INT32_MAX, 1 * 256, INT32_MAX, 0, INT32_MAX };
+    const int32_t shift[7] = { 0 }; /* of nothing that lies between */
     struct gap gaps[4];
 
     (void)state;
-    CHECK_INT("right", fill_row(right, 7, -1, gaps), 1);
+    CHECK_INT("right", fill_row(right, shift, 7, -1, gaps), 1);
     CHECK_INT("right", gaps[0].x0, 3);
     CHECK_INT("right", gaps[0].x1, 6);
     CHECK_INT("right", right[4], 6 * 256);
-    CHECK_INT("left", fill_row(left, 5, 1, gaps), 3);
+    CHECK_INT("left", fill_row(left, shift, 5, 1, gaps), 3);
     CHECK_INT("at the left border", left[0], 256);
     CHECK_INT("between 0 px and 3 px", left[2], 256);
     CHECK_INT("at the right border", left[4], 0);

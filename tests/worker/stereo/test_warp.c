@@ -665,6 +665,38 @@ static void a_pole_is_seen_once(void **state)
             }
 }
 
+/* Two near poles, `gap` columns between them, the outer ones mixed, the others wall: nobody saw
+ * what the other eye sees there, but it is wall and not pole, and the poles stay two. */
+static void a_gap_between_near_things_stays_open(void **state)
+{
+    (void)state;
+    for (int gap = 4; gap <= 8; gap++)
+        for (int right = 0; right < 2; right++) {
+            struct shot s = {
+                240, 20, 8,    right ? LAYOUT_RIGHT : LAYOUT_LEFT, SYNTHETIC_BOTH, 8, .5, 0,
+                0,   0,  false
+            };
+            struct image *view = picture_new(240, 20, 8), *out;
+            struct plane16 *depth = depth_new(240, 20, 0);
+            int seen = 0, runs;
+
+            pole(view, depth, 16 + gap, true);
+            for (int y = 0; y < 20; y++)
+                for (int x = 108; x < 108 + gap; x++) {
+                    picture_set(view, 0, x, y, x == 108 || x == 107 + gap ? 130 : 40);
+                    *depth_at(depth, x, y) = 0;
+                }
+            out = warped(s, view, depth);
+            runs = things_seen(out, &seen);
+            if (runs != 2 || abs(seen - 10) > 1)
+                fail_msg("a gap of %d, %s eye: %d things, the last one %d columns wide", gap,
+                         right ? "right" : "left", runs, seen);
+            picture_free(out);
+            picture_free(view);
+            depth_release(depth);
+        }
+}
+
 /* Behind a near pole a wall of two colours, one above the other, and a single row of grain: in what
  * the pole uncovers the colours meet at the same row without a third one, and the grain is gone. */
 static void edges_behind_go_on_and_grain_does_not(void **state)
@@ -756,6 +788,7 @@ int main(void)
         cmocka_unit_test(the_untouched_eye_is_the_film),
         cmocka_unit_test(flat_depth_is_a_pure_shift),
         cmocka_unit_test(chroma_follows_the_mean_of_a_surface),
+        cmocka_unit_test(a_gap_between_near_things_stays_open),
         cmocka_unit_test(edges_go_with_the_nearer_side),
         cmocka_unit_test(edges_are_found_anywhere),
         cmocka_unit_test(a_pole_is_seen_once),
