@@ -2,6 +2,8 @@
 #include "cli/estimate.h"
 
 #include "cli/manifest.h"
+#include "common/auto.h"
+#include "common/contract/spec.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -31,6 +33,18 @@ static void seconds_add(cJSON *estimate, const char *key, double seconds)
     json_add_i64(estimate, key, (int64_t)ceil(seconds));
 }
 
+/* The films that are made; the worker knows layouts, not names. */
+static void outputs_add(cJSON *doc, const cJSON *job)
+{
+    const char *uri = json_text(job, "spec.output.uri");
+    cJSON *list = cJSON_AddArrayToObject(cJSON_GetObjectItemCaseSensitive(doc, "plan"), "outputs");
+    AUTO_FREE char *right = output_right(uri);
+
+    (void)cJSON_AddItemToArray(list, cJSON_CreateString(uri));
+    if (strcmp(json_text(job, "spec.stereo.layout"), "LeftRight") == 0)
+        (void)cJSON_AddItemToArray(list, cJSON_CreateString(right));
+}
+
 void estimate_add(cJSON *doc, const cJSON *job, double speed)
 {
     double segments = number(doc, "plan.segments"), parallelism = number(job, "spec.parallelism");
@@ -38,6 +52,7 @@ void estimate_add(cJSON *doc, const cJSON *job, double speed)
     bool cluster = manifest_is_cluster(job);
     cJSON *estimate = cJSON_AddObjectToObject(doc, "estimate");
 
+    outputs_add(doc, job);
     speed = speed_of(doc, speed);
     json_add_i64(estimate, "parallelism", (int64_t)parallelism);
     json_add_i64(estimate, "gpusPerWorker", cluster ? (int64_t)gpus : 0);
@@ -66,6 +81,21 @@ static const char *duration_format(char out[48], double seconds)
     return out;
 }
 
+static void outputs_print(const cJSON *doc)
+{
+    const cJSON *outputs = json_path(doc, "plan.outputs"), *item;
+    int films = cJSON_GetArraySize(outputs);
+
+    (void)printf("Output:    %.0fx%.0f, %s%s\n", number(doc, "plan.packedWidth"),
+                 number(doc, "plan.packedHeight") / films, json_text(doc, "plan.codec"),
+                 films > 1 ? ", a film for each eye:" : "");
+    if (films > 1)
+        cJSON_ArrayForEach(item, outputs)
+        {
+            (void)printf("           %s\n", item->valuestring);
+        }
+}
+
 static void film_print(const cJSON *doc)
 {
     double seconds = number(doc, "film.durationMs") / 1000;
@@ -76,8 +106,7 @@ static void film_print(const cJSON *doc)
     (void)printf("Film:      %s, %.0fx%.0f, %.0f frames, %s\n", json_text(doc, "film.uri"),
                  number(doc, "film.width"), number(doc, "film.height"), number(doc, "film.frames"),
                  duration_format(text, seconds));
-    (void)printf("Output:    %.0fx%.0f, %s\n", number(doc, "plan.packedWidth"),
-                 number(doc, "plan.packedHeight"), json_text(doc, "plan.codec"));
+    outputs_print(doc);
     (void)printf("Segments:  %.0f of about %s, %.0f at a time\n", segments,
                  duration_format(text, seconds / segments), number(doc, "estimate.parallelism"));
     (void)printf("Memory:    about %.0f MiB a worker\n", number(doc, "plan.memoryBytes") / MIB);

@@ -34,6 +34,7 @@ enum {
 struct local_run {
     const struct local_run_opts *opts;
     struct job_spec *spec; /* owned */
+    char *right;           /* owned; the right eye's film where the job makes two, or NULL */
     char *work_dir;        /* owned */
     struct view view;
     struct local_world world;
@@ -324,8 +325,10 @@ static void completed_print(const struct local_run *run)
 
     view_duration(length, status->output.duration_ms / 1000);
     view_duration(took, (clock_mono_us() - run->started_us) / 1000000);
-    (void)printf("%s: %dx%d %s, %" PRId64 " frames, %s, %.1f MB, made in %s\n",
-                 run->spec->output_uri, status->plan.packed_width, status->plan.packed_height,
+    (void)printf("%s%s%s: %dx%d %s, %" PRId64 " frames, %s, %.1f MB, made in %s\n",
+                 run->spec->output_uri, run->right ? " and " : "", run->right ? run->right : "",
+                 status->plan.packed_width,
+                 status->plan.packed_height / layout_films(run->spec->layout),
                  layout_flag(run->spec->layout), status->output.frames, length,
                  (double)status->output.bytes / 1e6, took);
 }
@@ -426,18 +429,38 @@ static int depth_is_readable(const struct job_spec *spec, struct err *err)
 }
 
 /* Nothing is begun over what exists: an output without our work beside it is somebody's film. */
-static int output_is_free(const struct local_run *run, struct err *err)
+static int output_is_free(const struct local_run *run, const char *in, const char *uri,
+                          struct err *err)
 {
-    AUTO_FREE char *in = NULL, *out = NULL;
+    AUTO_FREE char *out = NULL;
 
-    if (uri_to_path(&in, run->spec->source_uri, "spec.source.uri", err) < 0 ||
-        uri_to_path(&out, run->spec->output_uri, "spec.output.uri", err) < 0 ||
-        output_check(in, out, err) < 0)
-        return -1;
-    if (is_readable(in, "IN", err) < 0 || depth_is_readable(run->spec, err) < 0)
+    if (uri_to_path(&out, uri, "spec.output.uri", err) < 0 || output_check(in, out, err) < 0)
         return -1;
     if (file_exists(out) && !run->spec->overwrite && !work_dir_is_begun(run->work_dir))
         return err_set(err, ERR_CONFIG, "OUT: %s exists; --overwrite replaces it", out);
+    return 0;
+}
+
+static int places_check(const struct local_run *run, struct err *err)
+{
+    AUTO_FREE char *in = NULL;
+
+    if (uri_to_path(&in, run->spec->source_uri, "spec.source.uri", err) < 0 ||
+        is_readable(in, "IN", err) < 0 || depth_is_readable(run->spec, err) < 0 ||
+        output_is_free(run, in, run->spec->output_uri, err) < 0)
+        return -1;
+    return run->right ? output_is_free(run, in, run->right, err) : 0;
+}
+
+/* Of all films that the job makes. */
+static int outputs_are_there(const struct local_run *run, bool *there, struct err *err)
+{
+    AUTO_FREE char *out = NULL, *right = NULL;
+
+    if (uri_to_path(&out, run->spec->output_uri, "spec.output.uri", err) < 0 ||
+        (run->right && uri_to_path(&right, run->right, "spec.output.uri", err) < 0))
+        return -1;
+    *there = file_exists(out) && (!right || file_exists(right));
     return 0;
 }
 
@@ -445,17 +468,18 @@ static int output_is_free(const struct local_run *run, struct err *err)
 static int stale_remove(const struct local_run *run, struct err *err)
 {
     AUTO_FREE char *path = xasprintf("%s/job.json", run->work_dir);
-    AUTO_FREE char *text = NULL, *out = NULL;
+    AUTO_FREE char *text = NULL;
     AUTO(cJSON) cJSON *job = NULL;
     const cJSON *phase;
     struct err none;
     size_t len;
+    bool there;
 
-    if (uri_to_path(&out, run->spec->output_uri, "spec.output.uri", err) < 0)
+    if (outputs_are_there(run, &there, err) < 0)
         return -1;
     if (!file_exists(path))
         return work_dir_remove(run->work_dir, err); /* parts of a run that lost its job.json */
-    if (file_exists(out) || file_read(&text, &len, path, 64u << 20, &none) < 0 ||
+    if (there || file_read(&text, &len, path, 64u << 20, &none) < 0 ||
         json_parse(&job, text, len, &none) < 0)
         return 0; /* cluster_local_open has the words for a broken one */
     phase = json_path(job, "status.phase");
@@ -464,14 +488,16 @@ static int stale_remove(const struct local_run *run, struct err *err)
     return work_dir_remove(run->work_dir, err);
 }
 
-static int prepare(struct local_run *run, struct err *err)
+static int work_dir_choose(struct local_run *run, struct err *err)
 {
-    AUTO_FREE char *out = NULL;
     const struct local_run_opts *opts = run->opts;
+    const char *what = opts->work_dir        ? "--work-dir"
+                       : run->spec->work_uri ? "spec.work.uri"
+                                             : "the work folder";
+    AUTO_FREE char *out = NULL, *right = NULL;
 
-    local_parallelism_default(opts->job);
-    if (spec_parse(&run->spec, opts->job, err) < 0 ||
-        uri_to_path(&out, run->spec->output_uri, "spec.output.uri", err) < 0)
+    if (uri_to_path(&out, run->spec->output_uri, "spec.output.uri", err) < 0 ||
+        (run->right && uri_to_path(&right, run->right, "spec.output.uri", err) < 0))
         return -1;
     if (opts->work_dir)
         run->work_dir = xstrdup(opts->work_dir);
@@ -479,16 +505,27 @@ static int prepare(struct local_run *run, struct err *err)
         run->work_dir = work_dir_default(out);
     else if (uri_to_path(&run->work_dir, run->spec->work_uri, "spec.work.uri", err) < 0)
         return -1;
-    if (work_dir_check(run->work_dir, out,
-                       opts->work_dir        ? "--work-dir"
-                       : run->spec->work_uri ? "spec.work.uri"
-                                             : "the work folder",
-                       err) < 0 ||
-        output_is_free(run, err) < 0 || stale_remove(run, err) < 0 ||
+    if (work_dir_check(run->work_dir, out, what, err) < 0)
+        return -1;
+    return right ? work_dir_check(run->work_dir, right, what, err) : 0;
+}
+
+static int prepare(struct local_run *run, struct err *err)
+{
+    const struct local_run_opts *opts = run->opts;
+
+    local_parallelism_default(opts->job);
+    if (spec_parse(&run->spec, opts->job, err) < 0)
+        return -1;
+    if (layout_films(run->spec->layout) > 1)
+        run->right = output_right(run->spec->output_uri);
+    if (work_dir_choose(run, err) < 0 || places_check(run, err) < 0 || stale_remove(run, err) < 0 ||
+        places_check(run, err) < 0 || /* of what was stale one film may still be there */
         signals_open(&run->signals, err) < 0)
         return -1;
     view_init(&run->view, opts->json, run->spec->source_uri, run->spec->output_uri,
               layout_flag(run->spec->layout));
+    run->view.right = run->right;
     run->view.ops->begin(&run->view);
     if (local_world_open(&run->world, opts->job, run->work_dir, &run->view, err) < 0)
         return -1;
@@ -501,6 +538,7 @@ static void run_clear(struct local_run *run)
     progress_state_clear(&run->progress_state);
     job_status_clear(&run->status);
     spec_free(run->spec);
+    free(run->right);
     free(run->work_dir);
     if (run->signals >= 0)
         (void)close(run->signals);

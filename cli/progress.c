@@ -124,6 +124,7 @@ void progress_look(struct progress *out, struct progress_state *state, const cha
         out->output_damaged = status->output.damaged;
         out->output_scaled = status->output.scaled;
         out->output_bytes = (int64_t)status->output.bytes;
+        out->output_right_bytes = (int64_t)status->output.right_bytes;
         out->output_ms = status->output.duration_ms;
     }
     if (status->planned) {

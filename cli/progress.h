@@ -26,9 +26,10 @@ struct progress {
     double fps;    /* of this run, 0 = not known yet */
     int64_t eta_s; /* -1 = not known yet */
     bool degraded;
-    int width, height;                              /* of an output frame, once planned */
+    int width, height;                              /* of a packed frame, once planned */
     int64_t output_frames, output_bytes, output_ms; /* once completed; else 0 */
     int64_t output_damaged, output_scaled;          /* of output_frames */
+    int64_t output_right_bytes;                     /* of output_bytes: the right eye's film */
     struct progress_worker workers[PROGRESS_MAX_WORKERS];
     uint32_t worker_count;
 };

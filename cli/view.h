@@ -21,6 +21,7 @@ struct view_ops {
 struct view {
     const struct view_ops *ops;
     const char *in, *out, *layout; /* borrowed */
+    const char *right;             /* the right eye's film, or NULL; borrowed */
     /* tty */
     int lines; /* of the live block on the screen now */
     /* plain, json */

@@ -35,6 +35,8 @@ static void begin(struct view *view)
 
     json_add_str(event, "source", view->in);
     json_add_str(event, "output", view->out);
+    if (view->right)
+        json_add_str(event, "rightOutput", view->right);
     json_add_str(event, "layout", view->layout);
     event_print(event);
 }
@@ -83,13 +85,17 @@ static void output_add(cJSON *event, const struct view *view, const struct progr
     cJSON *output = cJSON_AddObjectToObject(event, "output");
 
     json_add_str(output, "uri", view->out);
+    if (view->right)
+        json_add_str(output, "rightUri", view->right);
     json_add_i64(output, "width", p->width);
-    json_add_i64(output, "height", p->height);
+    json_add_i64(output, "height", view->right ? p->height / LAYOUT_FILMS_MAX : p->height);
     json_add_i64(output, "frames", p->output_frames);
     json_add_i64(output, "damagedFrames", p->output_damaged);
     json_add_i64(output, "scaledFrames", p->output_scaled);
     json_add_i64(output, "durationMs", p->output_ms);
     json_add_i64(output, "bytes", p->output_bytes);
+    if (view->right)
+        json_add_i64(output, "rightBytes", p->output_right_bytes);
 }
 
 static void update(struct view *view, const struct progress *p, int64_t now_us)

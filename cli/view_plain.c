@@ -8,7 +8,8 @@ enum { EVERY_US = 10000000 };
 
 static void begin(struct view *view)
 {
-    (void)printf("%s -> %s (%s)\n", view->in, view->out, view->layout);
+    (void)printf("%s -> %s%s%s (%s)\n", view->in, view->out, view->right ? " and " : "",
+                 view->right ? view->right : "", view->layout);
     (void)fflush(stdout);
 }
 

@@ -80,6 +80,8 @@ static void totals(struct view *view, const struct progress *p)
 static void begin(struct view *view)
 {
     (void)printf("%s\n  -> %s  (%s)\n", view->in, view->out, view->layout);
+    if (view->right)
+        (void)printf("  -> %s\n", view->right);
 }
 
 static void update(struct view *view, const struct progress *progress, int64_t now_us)

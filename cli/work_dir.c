@@ -13,9 +13,10 @@
 #include <unistd.h>
 
 /* In the order of removal. */
-static const char *const CONTENT[] = { "segments",  "pieces",        "pods",
-                                       "logs",      "assemble.json", "encoder.json",
-                                       "plan.json", "job.json",      "lock" };
+static const char *const CONTENT[] = { "segments",     "pieces",        "pods",
+                                       "logs",         "assemble.json", "assemble-right.json",
+                                       "encoder.json", "plan.json",     "job.json",
+                                       "lock" };
 
 char *work_dir_default(const char *output_path)
 {

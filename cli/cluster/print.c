@@ -5,6 +5,7 @@
 #include "common/auto.h"
 #include "common/clock.h"
 #include "common/contract/names.h"
+#include "common/contract/spec.h"
 #include "common/mem.h"
 #include "common/yaml.h"
 
@@ -141,6 +142,16 @@ static void describe_scaled(const cJSON *job)
     line("Scaled:", text);
 }
 
+static void describe_right(const cJSON *job)
+{
+    AUTO_FREE char *right = NULL;
+
+    if (strcmp(json_text(job, "spec.stereo.layout"), "LeftRight") != 0)
+        return;
+    right = output_right(json_text(job, "spec.output.uri"));
+    line("Right eye:", right);
+}
+
 static void describe_head(const cJSON *job)
 {
     char text[32], age[24];
@@ -151,6 +162,7 @@ static void describe_head(const cJSON *job)
     line("Age:", age);
     line("Source:", json_text(job, "spec.source.uri"));
     line("Output:", json_text(job, "spec.output.uri"));
+    describe_right(job);
     line("Layout:", json_text(job, "spec.stereo.layout"));
     line("Phase:", json_text(job, "status.phase"));
     line("Reason:", json_text(job, "status.reason"));

@@ -39,8 +39,9 @@ const struct cluster_verb cluster_verbs[] = {
       verb_wait },
     { "download", "NAME [FILE]", "fetch its film from S3, with your own AWS_* keys",
       "overwrite,url",
-      "FILE: a file, or a folder; without it the film's name, here. Stopped, the same command\n"
-      "goes on. Keys: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION, AWS_ENDPOINT_URL.\n\n"
+      "FILE: a file, or a folder; without it the film's name, here. With layout LeftRight the\n"
+      "right eye's film comes along, as FILE_R. Stopped, the same command goes on.\n"
+      "Keys: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION, AWS_ENDPOINT_URL.\n\n"
       "  --overwrite                       Replace FILE\n"
       "  --url                             Print a URL that is good for an hour instead\n" WHERE,
       1, 2, verb_download },

@@ -68,6 +68,21 @@ static void check_output(struct fields_check *check, const cJSON *job)
         fields_problem(check, "spec.work.uri", "is the output; it must be a folder of its own");
 }
 
+/* Layouts that make two films. */
+static void check_films(struct fields_check *check, const cJSON *job)
+{
+    const char *layout = text_at(job, "spec.stereo.layout"), *out = text_at(job, "spec.output.uri");
+    const char *others[] = { text_at(job, "spec.source.uri"), text_at(job, "spec.depth.uri"),
+                             text_at(job, "spec.work.uri") };
+    const char *fault;
+
+    if (!layout || strcmp(layout, "LeftRight") != 0 || !out)
+        return;
+    fault = output_fault(LAYOUT_LEFT_RIGHT, out, others, 3);
+    if (fault)
+        fields_problem(check, "spec.output.uri", "%s", fault);
+}
+
 static void check_depth(struct fields_check *check, const cJSON *job)
 {
     const char *provider = text_at(job, "spec.depth.provider");
@@ -109,6 +124,7 @@ void fields_rules(struct fields_check *check, const cJSON *job)
 {
     check_uris(check, job);
     check_output(check, job);
+    check_films(check, job);
     check_range(check, job);
     check_depth(check, job);
     check_crf(check, job);

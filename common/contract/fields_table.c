@@ -47,6 +47,7 @@ static const char *const layouts[] = { "FullSBS",
                                        "AnaglyphHalfColor",
                                        "AnaglyphGray",
                                        "RGBD",
+                                       "LeftRight",
                                        NULL };
 static const char *const convergences[] = { "Fixed", "Auto", NULL };
 static const char *const views[] = { "Both", "Left", "Right", NULL };
@@ -225,7 +226,8 @@ const struct field fields[] = {
       IN_CLUSTER(OUTPUT_URI, OUTPUT_WORDS),
       .doc =
           "Where the 3D film goes, ending in " OUTPUT_ENDINGS ", which chooses the container. With "
-          ".m3u8 (HLS) the files that it names lie beside it, in NAME_hls/." },
+          ".m3u8 (HLS) the files that it names lie beside it, in NAME_hls/. With layout LeftRight "
+          "it is the left eye's film, and the right eye's lies beside it, as NAME_R." },
     { SECRET("spec.output", "the output"), .immutable = true },
     { .path = "spec.output.overwrite",
       .type = FIELD_BOOL,
@@ -258,11 +260,15 @@ const struct field fields[] = {
       .values = layouts,
       .flag = "layout",
       .immutable = true,
-      .doc = "How the views are packed: side by side, top and bottom, one eye, the depth, crossed "
-             "(right eye first), an anaglyph for red and cyan glasses, or RGBD. Half layouts keep "
-             "the frame's size and lose half the detail; RGBD is the flat picture with its depth "
-             "beside it, near is white. Anaglyphs are 4:4:4 where the encoder takes it, libx264 "
-             "and libx265 do; Dubois has the least ghosts, Gray the calmest colours." },
+      .doc =
+          "How the views are packed: side by side, top and bottom, one eye, the depth, crossed "
+          "(right eye first), an anaglyph for red and cyan glasses, RGBD, or two films, LeftRight. "
+          "Half layouts keep "
+          "the frame's size and lose half the detail; RGBD is the flat picture with its depth "
+          "beside it, near is white. Anaglyphs are 4:4:4 where the encoder takes it, libx264 "
+          "and libx265 do; Dubois has the least ghosts, Gray the calmest colours. LeftRight makes "
+          "the left eye's film at spec.output.uri and the right eye's beside it: film_R.mkv for "
+          "film.mkv and for film_L.mkv." },
     { .path = "spec.stereo.divergence",
       .type = FIELD_NUMBER,
       .def = "2.0",

@@ -37,7 +37,8 @@ struct record {
     uint32_t crc32c; /* of the segment, as sha256 */
     char sha256[HASH_HEX_SIZE];
     /* convert, assemble */
-    uint64_t bytes;
+    uint64_t bytes;       /* assemble: of all files */
+    uint64_t right_bytes; /* assemble: of the right eye's film, when it is one of two */
     int64_t damaged; /* of frames: mended by the decoder, or lost and shown as the one before */
     int64_t scaled;  /* of the source's pictures: they had another size than the film */
     /* plan, convert, assemble */

@@ -128,6 +128,14 @@ static void get_running(struct reader *reader, struct job_spec *spec)
     spec->pod_retention = get_count(reader, "spec.podRetention", 0);
 }
 
+static int check_films(const struct job_spec *spec, struct err *err)
+{
+    const char *others[] = { spec->source_uri, spec->depth_uri, spec->work_uri };
+    const char *fault = output_fault(spec->layout, spec->output_uri, others, 3);
+
+    return fault ? err_set(err, ERR_CONFIG, "spec.output.uri: %s", fault) : 0;
+}
+
 int spec_parse(struct job_spec **out, const cJSON *job, struct err *err)
 {
     AUTO(job_spec) struct job_spec *spec = xcalloc(1, sizeof(*spec));
@@ -148,6 +156,8 @@ int spec_parse(struct job_spec **out, const cJSON *job, struct err *err)
                        "spec.encode.pixFmt: %s is for anaglyphs only; layout %s keeps the film's "
                        "4:2:0",
                        spec->pix_fmt, layout_flag(spec->layout));
+    if (check_films(spec, err) < 0)
+        return -1;
     *out = TAKE(spec);
     return 0;
 }

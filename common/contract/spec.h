@@ -28,7 +28,8 @@ enum layout { /* in the order of the field table */
               LAYOUT_ANAGLYPH_HALF_COLOR,
               LAYOUT_ANAGLYPH_GRAY,
               LAYOUT_RGBD,
-#define LAYOUT_COUNT (LAYOUT_RGBD + 1)
+              LAYOUT_LEFT_RIGHT,
+#define LAYOUT_COUNT (LAYOUT_LEFT_RIGHT + 1)
 };
 enum synthetic_view { SYNTHETIC_BOTH, SYNTHETIC_LEFT, SYNTHETIC_RIGHT };
 enum convergence_mode { CONVERGENCE_FIXED, CONVERGENCE_AUTO };
@@ -98,6 +99,18 @@ const char *layout_suffix(enum layout layout);
 bool layout_is_anaglyph(enum layout layout);
 /* Size of the packed frame for one view of w x h. */
 void layout_packed_size(enum layout layout, int w, int h, int *packed_w, int *packed_h);
+
+/* Films that a job makes: one, or the left and the right eye's. Film i shows the i-th part of the
+ * packed frame, which has them one above the other. */
+#define LAYOUT_FILMS_MAX 2
+int layout_films(enum layout layout);
+/* Where the right eye's film goes when the left eye's goes to uri: film_L.mkv -> film_R.mkv,
+ * film.mkv -> film_R.mkv. Caller frees. */
+char *output_right(const char *uri);
+/* Why a job of this layout cannot write to out: it makes two films, and out is HLS, or the second
+ * would take the place of one of the others (which may be NULL). NULL: it can. Static. */
+const char *output_fault(enum layout layout, const char *out, const char *const *others,
+                         size_t count);
 
 /* "/a/b" and "file:///a/b" -> "/a/b" (percent-decoded; caller frees); other schemes: ERR_CONFIG
  * "s3:// ... needs a cluster". what names the field in the message. */

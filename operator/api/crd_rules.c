@@ -29,6 +29,20 @@ static const struct rule {
       "(has(self.work) && has(self.work.uri) ? self.work.uri : '') == "
       "(has(oldSelf.work) && has(oldSelf.work.uri) ? oldSelf.work.uri : '')",
       "spec.work.uri is immutable; what is done lies there", ".work" },
+    { "spec", "self.stereo.layout != 'LeftRight' || !self.output.uri.matches('[.][mM]3[uU]8$')",
+      "spec.output.uri: layout LeftRight makes two films, which HLS is not made of; end it in "
+      ".mp4, .mov or .mkv",
+      ".output.uri" },
+    { "spec",
+      "self.stereo.layout != 'LeftRight' || !([self.source.uri, "
+      "has(self.depth) && has(self.depth.uri) ? self.depth.uri : '', "
+      "has(self.work) && has(self.work.uri) ? self.work.uri : ''].exists(u, u == "
+      "self.output.uri.substring(0, self.output.uri.lastIndexOf('.') - "
+      "(self.output.uri.matches('_L[.][^./]*$') ? 2 : 0)) + '_R' + "
+      "self.output.uri.substring(self.output.uri.lastIndexOf('.'))))",
+      "spec.output.uri: layout LeftRight writes the right eye beside it, with _R, where another "
+      "file of this job is; choose another name",
+      ".output.uri" },
     { "spec.source",
       "!has(self.fromSeconds) || !has(self.toSeconds) || self.toSeconds > self.fromSeconds",
       "spec.source.toSeconds must be after fromSeconds", ".toSeconds" },

@@ -70,11 +70,21 @@ static double convert_scratch(const cJSON *job)
                         : (double)UNPLANNED_BYTES;
 }
 
+/* The packed pictures are those of both films; each has all sounds. */
+static int films(const cJSON *job)
+{
+    const cJSON *layout = json_path(job, "spec.stereo.layout");
+    bool two = cJSON_IsString(layout) && strcmp(layout->valuestring, "LeftRight") == 0;
+
+    return two ? layout_films(LAYOUT_LEFT_RIGHT) : 1;
+}
+
 static double assemble_scratch(const cJSON *job)
 {
     if (pictures(job) <= 0)
         return (double)UNPLANNED_BYTES;
-    return pictures(job) + number_at(job, "status.plan.durationMs") / 1000 * COPIED_BYTES_S;
+    return pictures(job) +
+           number_at(job, "status.plan.durationMs") / 1000 * COPIED_BYTES_S * films(job);
 }
 
 /* It is joined before it is taken apart. */

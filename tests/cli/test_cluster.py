@@ -466,6 +466,42 @@ class Download(unittest.TestCase):
         os.mkdir(os.path.join(self.here, "out"))
         self.assertEqual(self.download("out")[:2], (0, "out/film.mp4\n"))
 
+    def two(self):
+        """Of a job that made a film for each eye."""
+        PLANE.request("DELETE", API + "/film")
+        right = self.FILM[::-1][:-7]
+        self.server.client.put("films", "3d/film_L.mp4", self.FILM)
+        self.server.client.put("films", "3d/film_R.mp4", right)
+        job = dict(manifest("film"), spec={"source": {"uri": "s3://films/in.mp4"}, "stereo": {"layout": "LeftRight"},
+                                           "output": {"uri": "s3://films/3d/film_L.mp4"}})
+        self.assertEqual(PLANE.request("POST", API, job)[0], 201)
+        set_status("film", phase="Completed", output={"bytes": len(self.FILM) + len(right), "rightBytes": len(right)})
+        return right
+
+    def test_both_eyes(self):
+        right = self.two()
+        self.assertEqual(self.download(), (0, "film_L.mp4\nfilm_R.mp4\n", ""))
+        self.assertTrue((self.read("film_L.mp4"), self.read("film_R.mp4")) == (self.FILM, right))
+        self.assertEqual(self.download("mine.mp4")[:2], (0, "mine.mp4\nmine_R.mp4\n"))
+        self.assertEqual(self.download("mine.mp4")[0], 64)
+        os.remove(os.path.join(self.here, "mine_R.mp4"))
+        mark = os.stat(os.path.join(self.here, "mine.mp4")).st_mtime_ns
+        self.assertEqual(self.download("mine.mp4")[:2], (0, "mine.mp4\nmine_R.mp4\n"))  # the first was here
+        self.assertTrue(self.read("mine_R.mp4") == right)
+        self.assertEqual(os.stat(os.path.join(self.here, "mine.mp4")).st_mtime_ns, mark)
+        with open(os.path.join(self.here, "o_R.mp4"), "w", encoding="ascii") as file:
+            file.write("mine")
+        code, _, error = self.download("o.mp4")
+        self.assertEqual((code, os.path.exists(os.path.join(self.here, "o.mp4"))), (64, False))
+        self.assertIn("o_R.mp4 exists; --overwrite", error)
+        code, urls, _ = self.download("--url")
+        for url, want in zip(urls.split(), (self.FILM, right), strict=True):
+            with urllib.request.urlopen(url, timeout=30) as answer:
+                self.assertTrue(answer.read() == want)
+        described = subprocess.run([STEREO, "describe", "film", "-n", "films"], env=environment(PLANE.kubeconfig),
+                                   text=True, capture_output=True, check=False)
+        self.assertIn("Right eye:     s3://films/3d/film_R.mp4\n", described.stdout)
+
     def test_killed_it_goes_on(self):
         self.done()
         process = self.start()
@@ -522,11 +558,12 @@ class Download(unittest.TestCase):
         PLANE.request("DELETE", API + "/film")
         job = manifest("film")
         job["spec"]["output"]["uri"] = "pvc://shelf/3d/film.mp4"
+        job["spec"]["stereo"] = {"layout": "LeftRight"}
         self.assertEqual(PLANE.request("POST", API, job)[0], 201)
         set_status("film", phase="Completed")
         code, _, error = self.download()
         self.assertEqual(code, 64)
-        self.assertIn("kubectl cp films/POD:/pvc/3d/film.mp4 FILE", error)
+        self.assertIn("kubectl cp films/POD:/pvc/3d/film.mp4 FILE; the right eye's film beside it", error)
 
 
 if __name__ == "__main__":

@@ -29,6 +29,7 @@ static const struct row {
     { "film.mp4", "mine", LAYOUT_HALF_TB, "mine_Half_TB.mp4" },
     { "film.part.2", "mine", LAYOUT_FULL_SBS, "mine_LRF_Full_SBS.mkv" },
     { "film.mp4", "film.2", LAYOUT_FULL_SBS, "film.2_LRF_Full_SBS.mp4" },
+    { "/f/film.mp4", NULL, LAYOUT_LEFT_RIGHT, "film_L.mp4" },
     { "film.mp4", "out.avi", LAYOUT_FULL_SBS, NULL },
     { "film.mp4", "", LAYOUT_FULL_SBS, NULL },
 };

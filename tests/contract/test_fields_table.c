@@ -53,7 +53,8 @@ static const struct {
     { "spec.work.secretName", QUOTE("s"), "{}", "must be text, not an object" },
     { "spec.stereo.layout", QUOTE("HalfTB"), QUOTE("HalfBT"),
       "spec.stereo.layout: 'HalfBT' is not one of FullSBS, HalfSBS, FullTB, HalfTB, Left, Right, "
-      "Depth, CrossSBS, AnaglyphDubois, AnaglyphColor, AnaglyphHalfColor, AnaglyphGray, RGBD; did "
+      "Depth, CrossSBS, AnaglyphDubois, AnaglyphColor, AnaglyphHalfColor, AnaglyphGray, RGBD, "
+      "LeftRight; did "
       "you mean HalfTB?" },
     { "spec.stereo.layout", QUOTE("Depth"), QUOTE("full-sbs"), "did you mean FullSBS?" },
     { "spec.stereo.layout", QUOTE("Left"), "2", "'2' is not one of" },

@@ -18,12 +18,12 @@ static const struct {
     { "layout", "fullsbs", NULL, NULL,
       "--layout: 'fullsbs' is not one of full-sbs, half-sbs, full-tb, half-tb, left, right, "
       "depth, cross-sbs, anaglyph-dubois, anaglyph-color, anaglyph-half-color, anaglyph-gray, "
-      "rgbd; did you mean full-sbs?" },
+      "rgbd, left-right; did you mean full-sbs?" },
     { "layout", "FullSBS", NULL, NULL, "did you mean full-sbs?" },
     { "layout", "cinerama", NULL, NULL,
       "--layout: 'cinerama' is not one of full-sbs, half-sbs, full-tb, half-tb, left, right, "
       "depth, cross-sbs, anaglyph-dubois, anaglyph-color, anaglyph-half-color, anaglyph-gray, "
-      "rgbd" },
+      "rgbd, left-right" },
     { "layout", "", NULL, NULL, "--layout: '' is not one of" },
     { "divergence", "2.5", "spec.stereo.divergence", "2.5", NULL },
     { "divergence", "0", "spec.stereo.divergence", "0", NULL },

@@ -49,6 +49,7 @@ static const struct record assemble_record = {
     .frames = 100000,
     .damaged = 17,
     .scaled = 19,
+    .right_bytes = INT64_C(1) << 39,
     .bytes = INT64_C(1) << 40,
     .duration_ms = 4000000,
     .wall_ms = 1000,
@@ -85,6 +86,7 @@ static void check_same(const struct record *got, const struct record *want)
     CHECK_INT("reorder", got->reorder, want->reorder);
     CHECK_STR("extradata", got->extradata_sha256, want->extradata_sha256);
     CHECK_INT("bytes", got->bytes, want->bytes);
+    CHECK_INT("right bytes", got->right_bytes, want->right_bytes);
     CHECK_INT("crc32c", got->crc32c, want->crc32c);
     CHECK_STR("sha256", got->sha256, want->sha256);
     CHECK_INT("damaged", got->damaged, want->damaged);

@@ -184,6 +184,7 @@ static const struct {
     { LAYOUT_ANAGLYPH_HALF_COLOR, "anaglyph-half-color", "_anaglyph_half_color", 1920, 1080 },
     { LAYOUT_ANAGLYPH_GRAY, "anaglyph-gray", "_anaglyph_gray", 1920, 1080 },
     { LAYOUT_RGBD, "rgbd", "_RGBD", 3840, 1080 },
+    { LAYOUT_LEFT_RIGHT, "left-right", "_L", 1920, 2160 },
 };
 
 static void full_chroma_is_for_anaglyphs(void **state)
@@ -229,6 +230,66 @@ static void layouts_are_those_of_the_table(void **state)
     assert_null(field->values[COUNT(layouts)]);
 }
 
+static void the_right_eye_lies_beside_the_left(void **state)
+{
+    static const char *const names[][2] = {
+        { "film.mkv", "film_R.mkv" },
+        { "/a.b/film_L.mkv", "/a.b/film_R.mkv" },
+        { "s3://bucket/a_L.b/film", "s3://bucket/a_L.b/film_R" },
+        { "film_l.mp4", "film_l_R.mp4" },
+        { "film_L.de.mp4", "film_L.de_R.mp4" },
+        { "_L.mov", "_R.mov" },
+        { "L.mov", "L_R.mov" },
+        { "pvc://c/film_LRF_Full_SBS_L.MP4", "pvc://c/film_LRF_Full_SBS_R.MP4" },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(names); i++) {
+        AUTO_FREE char *right = output_right(names[i][0]);
+
+        CHECK_STR(names[i][0], right, names[i][1]);
+    }
+    for (size_t i = 0; i < COUNT(layouts); i++)
+        CHECK_INT(layouts[i].flag, layout_films(layouts[i].layout),
+                  layouts[i].layout == LAYOUT_LEFT_RIGHT ? 2 : 1);
+}
+
+/* Two films want two places, and none that the job reads. */
+static void two_films_have_places_of_their_own(void **state)
+{
+    static const struct {
+        const char *path, *value, *out, *want; /* want NULL: it is well */
+    } rows[] = {
+        { "spec.source.uri", "s3://b/film_R.mkv", "s3://b/film.mkv", "right eye beside it" },
+        { "spec.source.uri", "s3://b/film_R.mkv", "s3://b/film_L.mkv", "right eye beside it" },
+        { "spec.work.uri", "s3://b/o_R.mkv", "s3://b/o.mkv", "right eye beside it" },
+        { "spec.depth.uri", "s3://b/o_R.mkv", "s3://b/o.mkv", "right eye beside it" },
+        { "spec.source.uri", "s3://b/film.mkv", "s3://b/film.M3U8", "HLS" },
+        { "spec.source.uri", "s3://b/film_R.mkv", "s3://b/film_R.mov", NULL },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        AUTO(cJSON) cJSON *job = job_new();
+        AUTO(job_spec) struct job_spec *spec = NULL, *one = NULL;
+        struct err err;
+
+        json_path_set(job, "spec.depth.provider", cJSON_CreateString("Video"));
+        json_path_set(job, "spec.depth.uri", cJSON_CreateString("s3://b/depth.mkv"));
+        json_path_set(job, "spec.output.uri", cJSON_CreateString(rows[i].out));
+        json_path_set(job, rows[i].path, cJSON_CreateString(rows[i].value));
+        CHECK_OK(spec_parse(&one, job, &err), err); /* of one film all that is well */
+        json_path_set(job, "spec.stereo.layout", cJSON_CreateString("LeftRight"));
+        if (!rows[i].want) {
+            CHECK_OK(spec_parse(&spec, job, &err), err);
+            continue;
+        }
+        CHECK_ERR(spec_parse(&spec, job, &err), err, ERR_CONFIG);
+        CHECK_HAS(rows[i].out, err.msg, "spec.output.uri: layout left-right");
+        CHECK_HAS(rows[i].out, err.msg, rows[i].want);
+    }
+}
+
 static void views_are_those_of_the_table(void **state)
 {
     static const char *const flags[] = { "both", "left", "right" };
@@ -254,6 +315,8 @@ int main(void)
         cmocka_unit_test(what_is_wrong_is_named),
         cmocka_unit_test(full_chroma_is_for_anaglyphs),
         cmocka_unit_test(layouts_are_those_of_the_table),
+        cmocka_unit_test(the_right_eye_lies_beside_the_left),
+        cmocka_unit_test(two_films_have_places_of_their_own),
         cmocka_unit_test(views_are_those_of_the_table),
     };
 

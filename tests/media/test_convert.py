@@ -259,6 +259,156 @@ class CutsTest(Case):
         self.same("open-gop", "--segment-mode", "copy")
 
 
+class EyesTest(Case):
+    """A film for each eye, in one run."""
+
+    def eyes(self, name="film.mp4"):
+        left = self.folder / name
+        stem = left.stem[:-2] if left.stem.endswith("_L") else left.stem
+        return left, left.with_name(f"{stem}_R{left.suffix}")
+
+    def both_good(self, film, left, right):
+        self.good(film, left, "left")
+        self.good(film, right, "right")
+        self.assertEqual(check.Media(left).frame_times(), check.Media(right).frame_times())
+        self.assertFalse(pictures(left) == pictures(right), "both eyes show the same")
+
+    def make(self, film, left, *args, segments=1, **more):
+        done = convert(film.path, left, "--layout", "left-right", *args, segments=segments, **more)
+        self.assertEqual(done.returncode, 0, done.stdout[-2000:] + done.stderr[-2000:])
+        return done.stdout.strip().splitlines()[-1]
+
+    @short
+    def test_both_are_whole_films(self):
+        film = films.film("tracks-mkv")
+        left, right = self.eyes("film_L.mkv")
+        said = self.make(film, left, segments=2)
+        self.assertTrue(said.startswith(f"{left} and {right}: {film.width}x{film.height} left-right"), said)
+        self.both_good(film, left, right)
+        self.assertEqual(sorted(path.name for path in self.folder.iterdir()), ["film_L.mkv", "film_R.mkv"])
+
+    @long
+    def test_each_is_what_its_own_layout_makes(self):
+        """To the byte, whatever else is asked for: cuts, parts, pieces, HDR, one view made."""
+        hevc = ("--codec", "libx265", "--preset", "ultrafast")
+        for name, ext, segments, args in (
+                ("tracks-mkv", ".mkv", 2, ("--from", "1", "--to", "2.5")),
+                ("vfr", ".mov", 2, ("--max-fps", "12", "--convergence", "auto")),
+                ("open-gop", ".mp4", 3, ("--segment-mode", "copy", "--synthetic-view", "right")),
+                ("hdr10", ".mp4", 2, hevc)):
+            with self.subTest(film=name, args=args):
+                film = films.film(name, frames=75)
+                left, right = self.eyes(f"{name}{ext}")
+                self.make(film, left, *args, segments=segments)
+                for eye, out in (("left", left), ("right", right)):
+                    alone = self.folder / f"alone{ext}"
+                    done = convert(film.path, alone, "--layout", eye, "--overwrite", *args, segments=segments)
+                    self.succeeded(done, alone)
+                    self.assertTrue(out.read_bytes() == alone.read_bytes(), f"{out.name} is not what {eye} makes")
+
+    @long
+    def test_one_and_seven_segments_are_equal(self):
+        seen = []
+        for segments in (1, 7):
+            left, right = self.eyes(f"film-{segments}.mp4")
+            self.make(films.film("h264-b"), left, "--crf", "0", "--preset", "ultrafast", segments=segments)
+            seen.append((pictures(left), pictures(right)))
+        self.assertEqual(len(seen[0][0]), films.film("h264-b").frames)
+        self.assertEqual(seen[0], seen[1])
+
+    def manifest(self, left, **output):
+        path = self.folder / "job.yaml"
+        path.write_text(json.dumps({
+            "apiVersion": "stereojob.io/v1", "kind": "StereoJob", "metadata": {"name": "eyes"},
+            "spec": {"source": {"uri": str(films.film("h264-b").path)}, "output": {"uri": str(left), **output},
+                     "stereo": {"layout": "LeftRight"}, "segment": {"seconds": 2},
+                     "backoffLimitPerIndex": 0}}), encoding="ascii")
+        return path
+
+    def run_manifest(self, path, **more):
+        return subprocess.run([STEREO, "run", "-f", str(path)], env=environment(**more), capture_output=True,
+                              text=True, timeout=SECONDS, check=False)
+
+    @long
+    def test_killed_between_the_two(self):
+        """The right eye is published first: what stands at OUT says that both are there."""
+        want_left, want_right = self.eyes("want.mp4")
+        self.assertEqual(self.run_manifest(self.manifest(want_left)).returncode, 0)
+        left, right = self.eyes()
+        for over in (False, True):
+            path = self.manifest(left, overwrite=over)
+            if over:
+                left.write_text("an old film", encoding="ascii")
+                right.write_text("and its other eye", encoding="ascii")
+            for passes in (1, 2):
+                done = self.run_manifest(path, STEREO_FP=f"assemble.before_publish=kill@{passes}")
+                if done.returncode == 0:
+                    self.skipTest("this build has no failpoints")
+                self.assertEqual(done.returncode, 70, done.stderr)
+                self.assertEqual(left.read_text(encoding="ascii") if left.exists() else "", "an old film" if over else "")
+            self.assertTrue(right.read_bytes() == want_right.read_bytes())
+            seen = right.stat()
+            done = self.run_manifest(path)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            self.assertTrue(left.read_bytes() == want_left.read_bytes())
+            self.assertTrue(right.read_bytes() == want_right.read_bytes())
+            self.assertEqual((seen.st_ino, seen.st_mtime_ns), (right.stat().st_ino, right.stat().st_mtime_ns))
+            self.assertEqual([path.name for path in self.folder.glob("*.stereojob")], [])
+            left.unlink()
+            right.unlink()
+
+    @long
+    def test_a_right_eye_that_comes_or_goes(self):
+        """Between two attempts somebody puts a file in its place, or takes it away."""
+        left, right = self.eyes()
+        path = self.manifest(left)
+        if self.run_manifest(path, STEREO_FP="assemble.before_publish=kill@2").returncode == 0:
+            self.skipTest("this build has no failpoints")
+        right.write_text("mine", encoding="ascii")
+        done = self.run_manifest(path)
+        self.assertEqual(done.returncode, 64, done.stderr)
+        self.assertIn(f"output exists: {right}; --overwrite", done.stderr)
+        self.assertEqual((right.read_text(encoding="ascii"), left.exists()), ("mine", False))
+        right.unlink()
+        self.assertEqual(self.run_manifest(path).returncode, 0)
+        self.both_good(films.film("h264-b"), left, right)
+
+    @long
+    def test_a_right_eye_that_exists(self):
+        film, (left, right) = films.film("h264-b"), self.eyes()
+        right.write_text("mine", encoding="ascii")
+        done = convert(film.path, left, "--layout", "left-right")
+        self.assertEqual(done.returncode, 64, done.stdout + done.stderr)
+        self.assertIn(f"OUT: {right} exists; --overwrite", done.stderr)
+        self.assertEqual([path.name for path in self.folder.iterdir()], [right.name])
+        self.assertEqual(right.read_text(encoding="ascii"), "mine")
+        done = convert(film.path, left, "--layout", "left-right", "--overwrite", "--json")
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        self.both_good(film, left, right)
+        output = json.loads(done.stdout.splitlines()[-1])["output"]
+        self.assertEqual((output["uri"], output["rightUri"]), (str(left), str(right)))
+        self.assertEqual((output["width"], output["height"]), (film.width, film.height))
+        self.assertEqual(output["rightBytes"], right.stat().st_size)
+        self.assertEqual(output["bytes"], left.stat().st_size + right.stat().st_size)
+        done = convert(film.path, self.folder / "o.m3u8", "--layout", "left-right")
+        self.assertEqual(done.returncode, 64, done.stderr)
+        self.assertIn("OUT: layout left-right makes two films, which HLS", done.stderr)
+
+    @long
+    def test_one_of_two_is_gone(self):
+        """A run that was kept is done while both are there; what is left of it is never replaced."""
+        film, (left, right) = films.film("h264-b"), self.eyes()
+        self.make(film, left, "--keep-work")
+        seen = left.stat()
+        self.make(film, left, "--keep-work")
+        self.assertEqual(left.stat().st_mtime_ns, seen.st_mtime_ns)
+        right.unlink()
+        done = convert(film.path, left, "--layout", "left-right", "--keep-work")
+        self.assertEqual(done.returncode, 64, done.stdout + done.stderr)
+        self.assertIn(f"OUT: {left} exists", done.stderr)
+        self.assertEqual(left.stat().st_mtime_ns, seen.st_mtime_ns)
+
+
 class Killed(Case):
     """Ends of all kinds, and what stands after them."""
 

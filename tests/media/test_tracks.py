@@ -597,16 +597,20 @@ class CaptionsTest(Tracks):
             want = captions(source(name))
             self.assertEqual(len(want), 50)
             out, text = self.convert(name, ext, *args, segments=segments)
-            got = captions(out)
-            out.unlink()
-            if "--max-fps" in args:  # those of a picture that is left out go on with the one before
-                self.assertEqual(len(got), 13)
-                self.assertEqual(b"".join(d for _, d in got), b"".join(d for _, d in want))
-            else:
-                self.assertEqual([d for _, d in got], [d for _, d in want])
-                for one, two in zip(want, got):
-                    self.assertLessEqual(abs(one[0] - two[0]), MS)
+            eyes = [out] + ([out.with_name(f"{out.stem}_R{ext}")] if "left-right" in args else [])
+            for eye in eyes:
+                self.same(want, captions(eye), "--max-fps" in args)
+                eye.unlink()
             self.assertNotIn("note:", text)
+
+    def same(self, want, got, fewer):
+        if fewer:  # those of a picture that is left out go on with the one before
+            self.assertEqual(len(got), 13)
+            self.assertEqual(b"".join(d for _, d in got), b"".join(d for _, d in want))
+        else:
+            self.assertEqual([d for _, d in got], [d for _, d in want])
+            for one, two in zip(want, got):
+                self.assertLessEqual(abs(one[0] - two[0]), MS)
 
     @base.short
     def test_short(self):
@@ -617,6 +621,8 @@ class CaptionsTest(Tracks):
     def test_all(self):
         self.row("captions.ts", ".mp4")
         self.row("captions.mp4", ".mp4", "--codec", "libx265", "--crf", "12")
+        self.row("captions.mp4", ".mp4", "--layout", "left-right", segments=2)
+        self.row("captions.ts", ".mkv", "--layout", "left-right", "--codec", "libx265", "--crf", "12", segments=3)
         for segments in (1, 3):
             self.row("captions.mp4", ".mp4", "--max-fps", "6.25", segments=segments)
 

@@ -2,6 +2,7 @@
 #include "common/clock.h"
 #include "common/failpoint.h"
 #include "common/log.h"
+#include "common/mem.h"
 #include "worker/assemble/hls.h"
 #include "worker/assemble/join.h"
 
@@ -18,15 +19,56 @@ static void keep_memory(void)
     (void)mallopt(M_TRIM_THRESHOLD, KEEP_BYTES);
 }
 
-static void fill_record(const struct job *job, struct record *record, const struct plan *plan,
-                        const struct done *done)
+/* One of the films that the job makes. */
+struct film {
+    char *uri;       /* owned */
+    const char *key; /* of its done record; static */
+    bool there;      /* an earlier attempt published it */
+    struct done done;
+    struct store_writer *writer; /* owned; finished, to be published */
+};
+
+struct films {
+    struct film film[LAYOUT_FILMS_MAX]; /* in the order of the segments' streams */
+    int count;
+};
+
+static void films_init(struct films *films, const struct job_spec *spec)
 {
+    films->count = layout_films(spec->layout);
+    films->film[0] = (struct film){ .uri = xstrdup(spec->output_uri), .key = DONE_KEY };
+    films->film[1] = (struct film){ .uri = output_right(spec->output_uri), .key = DONE_RIGHT_KEY };
+}
+
+static void films_clear(struct films *films)
+{
+    for (int i = 0; i < LAYOUT_FILMS_MAX; i++) {
+        store_writer_free(films->film[i].writer);
+        free(films->film[i].uri);
+    }
+}
+#define AUTO_FILMS __attribute__((cleanup(films_clear)))
+
+static uint64_t bytes_of(const struct done *done)
+{
+    return done->total_bytes ? done->total_bytes : done->bytes;
+}
+
+static void fill_record(const struct job *job, struct record *record, const struct plan *plan,
+                        const struct films *films)
+{
+    const struct done *done = &films->film[0].done;
+
     memcpy(record->uid, job->uid, sizeof(record->uid));
     record->id = job->id;
     record->frames = done->frames;
     record->damaged = done->damaged;
     record->scaled = done->scaled;
-    record->bytes = done->total_bytes ? done->total_bytes : done->bytes;
+    record->bytes = bytes_of(done);
+    if (films->count > 1) {
+        record->right_bytes = films->film[1].done.bytes;
+        record->bytes += record->right_bytes;
+    }
     record->duration_ms = done->duration_ms;
     record->segments = plan->segment_count;
 }
@@ -37,39 +79,58 @@ static bool is_hls(const struct job *job)
 }
 
 /* 1: an earlier attempt published this very film; 0: not yet; -1: something else is there. */
-static int find_published(const struct job *job, struct done *done, struct err *err)
+static int find_published(const struct job *job, const struct film *film, struct done *done,
+                          struct err *err)
 {
-    const struct job_spec *spec = job->spec;
     AUTO(store_reader) struct store_reader *there = NULL;
     int rc;
 
-    if (store_reader_open_uri(&there, STORE_OUTPUT, spec->output_uri, "output", err) < 0)
+    if (store_reader_open_uri(&there, STORE_OUTPUT, film->uri, "output", err) < 0)
         return err->code == ERR_NOT_FOUND ? 0 : -1;
     if (is_hls(job)) { /* each attempt's names its own files: all are as good */
         rc = hls_is_ours(job, err);
         if (rc != 0)
-            return rc < 0 || done_load(done, job->store, err) < 0 ? -1 : 1;
+            return rc < 0 || done_load(done, job->store, film->key, err) < 0 ? -1 : 1;
     }
-    rc = done_load(done, job->store, err);
+    rc = done_load(done, job->store, film->key, err);
     if (rc < 0 && err->code != ERR_NOT_FOUND && err->code != ERR_INTERNAL)
         return -1;
     if (rc == 0) {
-        rc = done_is_published(done, spec->output_uri, err);
+        rc = done_is_published(done, film->uri, err);
         if (rc != 0)
             return rc;
     }
-    if (spec->overwrite)
+    if (job->spec->overwrite)
         return 0;
-    return err_set(err, ERR_CONFIG, "output exists: %s; --overwrite replaces it", spec->output_uri);
+    return err_set(err, ERR_CONFIG, "output exists: %s; --overwrite replaces it", film->uri);
 }
 
-static int publish(struct job *job, struct store_writer *writer, const struct done *done,
-                   struct err *err)
+/* How many are still to be made; -1: something else is in the place of one. */
+static int find_films(const struct job *job, struct films *films, struct err *err)
+{
+    int missing = 0;
+
+    for (int i = 0; i < films->count; i++) {
+        struct film *film = &films->film[i];
+        int rc = find_published(job, film, &film->done, err);
+
+        if (rc < 0)
+            return -1;
+        film->there = rc > 0;
+        if (!film->there) {
+            film->done = (struct done){ 0 };
+            missing++;
+        }
+    }
+    return missing;
+}
+
+static int publish(struct job *job, struct film *film, struct err *err)
 {
     struct done found;
     int rc;
 
-    if (done_save(done, job->store, err) < 0)
+    if (done_save(&film->done, job->store, film->key, err) < 0)
         return -1;
     if (FP("assemble.before_publish"))
         return err_set(err, ERR_INTERNAL, "failpoint assemble.before_publish");
@@ -78,32 +139,54 @@ static int publish(struct job *job, struct store_writer *writer, const struct do
     rc = is_hls(job) ? hls_is_ours(job, err) : 0;
     if (rc != 0) /* another attempt was first: what its playlist names must stay */
         return rc < 0 ? -1 : 0;
-    if (store_writer_commit(writer, NULL, err) == 0)
+    if (store_writer_commit(film->writer, NULL, err) == 0)
         return 0;
     if (err->code != ERR_CONFLICT)
         return -1;
-    rc = find_published(job, &found, err); /* another attempt of ours may have been first */
+    rc = find_published(job, film, &found, err); /* another attempt of ours may have been first */
     if (rc == 0)
-        return err_set(err, ERR_DEPENDENCY, "%s came and went", job->spec->output_uri);
+        return err_set(err, ERR_DEPENDENCY, "%s came and went", film->uri);
     return rc > 0 ? 0 : -1;
 }
 
-/* The output, to be committed. */
-static int make(struct store_writer **out, struct done *done, struct join_opts *opts,
-                struct err *err)
+/* The film, to be committed. */
+static int make(struct film *film, struct join_opts *opts, struct err *err)
 {
     AUTO(store) struct store *scratch = NULL;
-    AUTO(store_writer) struct store_writer *film = NULL;
+    AUTO(store_writer) struct store_writer *joined = NULL;
 
+    opts->uri = film->uri;
     if (!container_is_hls(opts->container))
-        return join_run(out, done, opts, err);
+        return join_run(&film->writer, &film->done, opts, err);
     if (hls_scratch_open(&scratch, opts->job, err) < 0)
         return -1;
     opts->container = "mp4";
     opts->scratch = scratch;
-    if (join_run(&film, done, opts, err) < 0)
+    if (join_run(&joined, &film->done, opts, err) < 0)
         return -1;
-    return hls_run(out, done, opts->job, film, err);
+    return hls_run(&film->writer, &film->done, opts->job, joined, err);
+}
+
+/* Nothing is published before all is made and verified. The first film comes last: whoever waits
+ * for the output's name finds all of them. */
+static int make_films(struct job *job, struct films *films, const struct plan *plan,
+                      struct join_opts *opts, struct err *err)
+{
+    AUTO(parts) struct parts *parts = NULL;
+
+    if (parts_load(&parts, job->store, plan, job->uid, err) < 0)
+        return -1;
+    opts->plan = plan;
+    opts->parts = parts;
+    for (int i = films->count - 1; i >= 0; i--) {
+        opts->film = i;
+        if (!films->film[i].there && make(&films->film[i], opts, err) < 0)
+            return -1;
+    }
+    for (int i = films->count - 1; i >= 0; i--)
+        if (!films->film[i].there && publish(job, &films->film[i], err) < 0)
+            return -1;
+    return 0;
 }
 
 /* The film is there: what else lies beside it is no reason to fail. */
@@ -118,12 +201,10 @@ static void sweep(const struct job *job, const struct done *done)
 int assemble_run(struct job *job, struct record *record, struct err *err)
 {
     AUTO(plan) struct plan *plan = NULL;
-    AUTO(parts) struct parts *parts = NULL;
-    AUTO(store_writer) struct store_writer *writer = NULL;
+    AUTO_FILMS struct films films = { .count = 0 };
     struct join_opts opts = { .job = job };
-    struct done done = { 0 };
     int64_t started_us = clock_mono_us();
-    int rc;
+    int missing;
 
     if (FP("assemble.start"))
         return err_set(err, ERR_INTERNAL, "failpoint assemble.start");
@@ -134,22 +215,15 @@ int assemble_run(struct job *job, struct record *record, struct err *err)
                        job->spec->output_uri);
     if (job_load_plan(job, &plan, err) < 0)
         return -1;
-    rc = find_published(job, &done, err);
-    if (rc < 0)
+    films_init(&films, job->spec);
+    missing = find_films(job, &films, err);
+    if (missing < 0 || (missing > 0 && make_films(job, &films, plan, &opts, err) < 0))
         return -1;
-    if (rc == 0) {
-        if (parts_load(&parts, job->store, plan, job->uid, err) < 0)
-            return -1;
-        opts.plan = plan;
-        opts.parts = parts;
-        if (make(&writer, &done, &opts, err) < 0 || publish(job, writer, &done, err) < 0)
-            return -1;
-    }
     if (is_hls(job))
-        sweep(job, &done);
+        sweep(job, &films.film[0].done);
     if (FP("assemble.after_publish"))
         return err_set(err, ERR_INTERNAL, "failpoint assemble.after_publish");
-    fill_record(job, record, plan, &done);
+    fill_record(job, record, plan, &films);
     record->wall_ms = (clock_mono_us() - started_us) / 1000;
     return 0;
 }

@@ -8,7 +8,7 @@
 
 enum { MAX_BYTES = 1024, BLOCK_BYTES = 1 << 20, DIGEST_BYTES = 8 << 20 };
 
-int done_load(struct done *out, struct store *store, struct err *err)
+int done_load(struct done *out, struct store *store, const char *key, struct err *err)
 {
     AUTO(cJSON) cJSON *doc = NULL;
     AUTO_BUF struct buf text;
@@ -16,7 +16,7 @@ int done_load(struct done *out, struct store *store, struct err *err)
     int64_t bytes, total;
 
     buf_init(&text, MAX_BYTES + 1);
-    if (store_get(store, DONE_KEY, MAX_BYTES, &text, err) < 0)
+    if (store_get(store, key, MAX_BYTES, &text, err) < 0)
         return -1;
     if (json_parse(&doc, text.data ? text.data : "", text.len, err) < 0 ||
         json_i64(&bytes, doc, "bytes", 1, INT64_MAX, err) < 0 ||
@@ -29,7 +29,7 @@ int done_load(struct done *out, struct store *store, struct err *err)
         (json_has(doc, "replaces") &&
          json_str(done.replaces, sizeof(done.replaces), doc, "replaces", err) < 0)) {
         err->code = ERR_INTERNAL;
-        return err_wrap(err, "%s", DONE_KEY);
+        return err_wrap(err, "%s", key);
     }
     done.bytes = (uint64_t)bytes;
     done.total_bytes = (uint64_t)total;
@@ -37,7 +37,7 @@ int done_load(struct done *out, struct store *store, struct err *err)
     return 0;
 }
 
-int done_save(const struct done *done, struct store *store, struct err *err)
+int done_save(const struct done *done, struct store *store, const char *key, struct err *err)
 {
     AUTO(cJSON) cJSON *doc = cJSON_CreateObject();
     AUTO_FREE char *text = NULL;
@@ -54,12 +54,12 @@ int done_save(const struct done *done, struct store *store, struct err *err)
     text = json_print(doc);
     /* The last word counts: one of an attempt that never published is replaced. */
     for (int i = 0; i < 3; i++) {
-        if (store_create(store, DONE_KEY, text, strlen(text), err) == 0)
+        if (store_create(store, key, text, strlen(text), err) == 0)
             return 0;
-        if (err->code != ERR_CONFLICT || store_remove(store, DONE_KEY, err) < 0)
+        if (err->code != ERR_CONFLICT || store_remove(store, key, err) < 0)
             return -1;
     }
-    return err_set(err, ERR_DEPENDENCY, "%s is being written by another attempt", DONE_KEY);
+    return err_set(err, ERR_DEPENDENCY, "%s is being written by another attempt", key);
 }
 
 /* One of both is NULL. */

@@ -178,9 +178,16 @@ static uint64_t moov_room(struct join *join, struct segment_reader *first)
     return moov_bound(&film);
 }
 
+static int films(const struct join *join)
+{
+    return layout_films(join->opts->job->spec->layout);
+}
+
 static int open_part(struct join *join, uint32_t index, struct open_part *out, struct err *err)
 {
     const struct part *part = &join->opts->parts->part[index];
+    struct segment_opts opts = { join->plan->video.time_base, join->plan->segments[index].start_pts,
+                                 films(join) };
     char hex[HASH_HEX_SIZE];
 
     if (store_reader_open(&out->file, join->opts->job->store, part->object, err) < 0) {
@@ -191,8 +198,7 @@ static int open_part(struct join *join, uint32_t index, struct open_part *out, s
     if (store_reader_stat(out->file)->size != part->bytes)
         return err_set(err, ERR_INTERNAL, "%s has %" PRIu64 " bytes, %" PRIu64 " were committed",
                        part->object, store_reader_stat(out->file)->size, part->bytes);
-    if (segment_reader_open(&out->reader, out->file, join->plan->video.time_base,
-                            join->plan->segments[index].start_pts, err) < 0)
+    if (segment_reader_open(&out->reader, out->file, join->opts->film, &opts, err) < 0)
         return -1;
     segment_reader_extradata_sha256(out->reader, hex);
     if (strcmp(hex, join->opts->parts->extradata_sha256) != 0)
@@ -389,7 +395,7 @@ static int verify(struct join *join, struct store_writer *writer, struct done *d
     struct media_readback_opts opts = {
         .container = join->opts->container,
         .width = join->plan->packed_width,
-        .height = join->plan->packed_height,
+        .height = join->plan->packed_height / films(join),
     };
 
     opts.windows = joints_windows(join->joints, &opts.window_count);
@@ -427,12 +433,11 @@ static int try_once(struct store_writer **out, struct done *done, const struct j
 {
     AUTO(store_writer) struct store_writer *writer = NULL;
     AUTO(join) struct join *join = NULL;
-    const struct job_spec *spec = opts->job->spec;
     int64_t started_us = clock_mono_us(), joined_us, decode_us = 0;
 
     if ((opts->scratch
              ? store_writer_open(&writer, opts->scratch, JOIN_SCRATCH, err)
-             : store_writer_open_uri(&writer, spec->output_uri, spec->overwrite, err)) < 0 ||
+             : store_writer_open_uri(&writer, opts->uri, opts->job->spec->overwrite, err)) < 0 ||
         join_open(&join, opts, err) < 0)
         return -1;
     if (opts->job->report)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * join.h - all segments, one open at a time, into one output file; then the file read back. One
- * thread (checksums have their own).
+ * join.h - all segments, one open at a time, into one output file (of the job's films, one); then
+ * the file read back. One thread (checksums have their own).
  */
 #ifndef WORKER_ASSEMBLE_JOIN_H
 #define WORKER_ASSEMBLE_JOIN_H
@@ -15,7 +15,9 @@ struct join_opts {
     const struct plan *plan;
     const struct parts *parts;
     const char *container; /* "mp4", "mov", "matroska" */
-    struct store *scratch; /* where to write instead of the output's place; or NULL */
+    const char *uri;       /* where it goes */
+    int film;              /* which stream of the segments */
+    struct store *scratch; /* where to write instead; or NULL */
 };
 
 /* Writes and verifies; *out is to be committed. The moov is written again with more room should

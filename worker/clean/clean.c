@@ -6,6 +6,7 @@
 #include "common/clock.h"
 #include "common/failpoint.h"
 #include "common/log.h"
+#include "common/mem.h"
 #include "worker/assemble/done.h"
 #include "worker/assemble/hls.h"
 #include "worker/job.h"
@@ -49,8 +50,10 @@ static int remove_probes(struct store *store, struct err *err)
 static int abandon_output(const struct job *job, struct err *err)
 {
     const char *uri = job->spec->output_uri;
+    AUTO_FREE char *right = output_right(uri);
+    bool two = layout_films(job->spec->layout) > 1;
 
-    if (store_abandon_uri(uri, err) == 0 &&
+    if ((!two || store_abandon_uri(right, err) == 0) && store_abandon_uri(uri, err) == 0 &&
         (!container_is_hls(output_container(uri)) || hls_sweep(job, NULL, err) == 0))
         return 0;
     if (err->code != ERR_CONFIG && err->code != ERR_NOT_FOUND)
@@ -62,7 +65,7 @@ static int abandon_output(const struct job *job, struct err *err)
 static int clean_store(struct store *store, struct err *err)
 {
     static const char *const trees[] = { "segments", "pieces" };
-    static const char *const keys[] = { NAME_ENCODER, NAME_PLAN, DONE_KEY };
+    static const char *const keys[] = { NAME_ENCODER, NAME_PLAN, DONE_KEY, DONE_RIGHT_KEY };
 
     for (size_t i = 0; i < sizeof(trees) / sizeof(trees[0]); i++)
         if (store_remove_tree(store, trees[i], NULL, err) < 0)

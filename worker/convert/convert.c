@@ -44,7 +44,7 @@ static void fill_record(const struct pipeline *p, struct record *record)
     struct encoder_facts facts;
     struct media_seen seen;
 
-    media_encoder_facts(p->encoder, &facts);
+    media_encoder_facts(p->encoder[0], &facts);
     media_decoder_seen(p->decoder, &seen);
     record->frames = p->frames;
     record->damaged = p->damaged;
@@ -53,7 +53,7 @@ static void fill_record(const struct pipeline *p, struct record *record)
     record->end_pts = segment->end_pts;
     record->time_base = p->plan->video.time_base;
     record->pts_crc = p->pts_crc;
-    record->reorder = media_encoder_reorder(p->encoder);
+    record->reorder = media_encoder_reorder(p->encoder[0]);
     memcpy(record->extradata_sha256, facts.extradata_sha256, sizeof(facts.extradata_sha256));
     record->duration_ms = to_ms(segment->end_pts - segment->start_pts, record->time_base);
 }
@@ -84,7 +84,7 @@ static int run(struct pipeline *p, struct record *record, int64_t begin_us, stru
     report_frames(job->report, 0, p->segment->frames);
     if (pipeline_open(p, err) < 0 || check_stop(job, err) < 0)
         return -1;
-    media_encoder_facts(p->encoder, &facts);
+    media_encoder_facts(p->encoder[0], &facts);
     if (commit_facts(job, &facts, err) < 0 ||
         commit_open_file(job, record->object, &file, err) < 0 ||
         pipeline_open_output(p, file, err) < 0)

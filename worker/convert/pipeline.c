@@ -149,17 +149,34 @@ static int open_depth(struct pipeline *p, struct err *err)
     return 0;
 }
 
-static int open_encoder(struct pipeline *p, struct err *err)
+static int open_encoder(struct pipeline *p, int film, struct err *err)
 {
     const struct plan *plan = p->plan;
     const struct job_spec *spec = p->job->spec;
     struct media_encoder_opts opts = media_encoder_opts_for(plan, spec);
 
     (void)prctl(PR_SET_NAME, stages[AT_ENCODE].name); /* its threads inherit it */
-    if (media_encoder_open(&p->encoder, &opts, err) < 0)
+    if (media_encoder_open(&p->encoder[film], &opts, err) < 0)
         return -1;
     (void)prctl(PR_SET_NAME, "check");
-    return media_checker_open(&p->checker, p->encoder, err);
+    return media_checker_open(&p->checker[film], p->encoder[film], err);
+}
+
+/* One decoder header is in the commit record, for all of the segment's films. */
+static int open_encoders(struct pipeline *p, struct err *err)
+{
+    struct encoder_facts first, facts;
+
+    p->films = layout_films(p->job->spec->layout);
+    for (int film = 0; film < p->films; film++) {
+        if (open_encoder(p, film, err) < 0)
+            return -1;
+        media_encoder_facts(p->encoder[0], &first);
+        media_encoder_facts(p->encoder[film], &facts);
+        if (encoder_facts_compare(&first, &facts, err) < 0)
+            return err_wrap(err, "the right eye's encoder");
+    }
+    return 0;
 }
 
 /* Threads made from now on leave signals to this one; encoders and decoders make theirs. */
@@ -192,7 +209,7 @@ static int open_parts(struct pipeline *p, struct err *err)
 
     if (open_film(p, err) < 0 || warp_new(&p->warp, &warp, err) < 0 || open_depth(p, err) < 0)
         return -1;
-    return open_encoder(p, err);
+    return open_encoders(p, err);
 }
 
 int pipeline_open(struct pipeline *p, struct err *err)
@@ -220,9 +237,10 @@ int pipeline_open(struct pipeline *p, struct err *err)
 
 int pipeline_open_output(struct pipeline *p, struct store_writer *file, struct err *err)
 {
+    struct segment_opts opts = { p->plan->video.time_base, p->segment->start_pts, p->films };
+
     p->file = file;
-    return segment_writer_open(&p->writer, file, p->encoder, p->plan->video.time_base,
-                               p->segment->start_pts, err);
+    return segment_writer_open(&p->writer, file, p->encoder, &opts, err);
 }
 
 void pipeline_clear(struct pipeline *p)
@@ -234,8 +252,10 @@ void pipeline_clear(struct pipeline *p)
     queue_free(p->warped);
     segment_writer_free(p->writer);
     store_writer_free(p->file);
-    media_checker_free(p->checker);
-    media_encoder_free(p->encoder);
+    for (int film = 0; film < LAYOUT_FILMS_MAX; film++) {
+        media_checker_free(p->checker[film]);
+        media_encoder_free(p->encoder[film]);
+    }
     warp_free(p->warp);
     depth_free(p->depth);
     media_decoder_free(p->decoder);

@@ -46,8 +46,9 @@ struct pipeline {
     struct depth *depth;
     struct depth_video *depth_film; /* depth's own, when it comes from a film; else NULL */
     struct warp *warp;
-    struct media_encoder *encoder;
-    struct media_checker *checker;
+    int films;                                       /* that the job makes: 1 or 2 */
+    struct media_encoder *encoder[LAYOUT_FILMS_MAX]; /* of each film */
+    struct media_checker *checker[LAYOUT_FILMS_MAX];
     struct store_writer *file;
     struct segment_writer *writer;
     struct queue *decoded; /* of struct media_frame */
@@ -82,8 +83,8 @@ struct deep_frame {
 void deep_frame_free(struct deep_frame *deep);
 AUTO_DEFINE(deep_frame, struct deep_frame *, deep_frame_free)
 
-/* Opens the film, the depth and the encoder; writes nothing. Zero the pipeline and set the borrowed
- * pointers first; clear it whatever this answers. */
+/* Opens the film, the depth and the encoders; writes nothing. Zero the pipeline and set the
+ * borrowed pointers first; clear it whatever this answers. */
 int pipeline_open(struct pipeline *pipeline, struct err *err);
 /* file is taken over. */
 int pipeline_open_output(struct pipeline *pipeline, struct store_writer *file, struct err *err);

@@ -339,19 +339,19 @@ static int explain_check(const struct pipeline *p, struct err *err)
     return err_wrap(err, "spec.encode.crf: %d may lose more than the check allows", crf);
 }
 
-/* What the encoder has ready is written, and decoded again. */
-static int drain_encoder(struct pipeline *p, struct err *err)
+/* What the film's encoder has ready is written, and decoded again. */
+static int drain_encoder(struct pipeline *p, int film, struct err *err)
 {
     for (;;) {
         AUTO(media_packet) struct media_packet *packet = NULL;
 
-        if (media_encoder_receive(p->encoder, &packet, err) < 0)
+        if (media_encoder_receive(p->encoder[film], &packet, err) < 0)
             return -1;
         if (!packet || atomic_load(&p->stop))
             return 0;
-        if (segment_writer_write(p->writer, packet, err) < 0)
+        if (segment_writer_write(p->writer, film, packet, err) < 0)
             return -1;
-        if (media_checker_feed(p->checker, packet, err) < 0)
+        if (media_checker_feed(p->checker[film], packet, err) < 0)
             return explain_check(p, err);
         report_progress(p->job->report, 1 + (int64_t)media_packet_size(packet));
     }
@@ -377,13 +377,31 @@ static void count_frame(struct pipeline *p, int64_t pts)
 static int finish_encode(struct pipeline *p, struct err *err)
 {
     report_step(p->job->report, "finish");
-    if (media_encoder_send(p->encoder, NULL, err) < 0 || drain_encoder(p, err) < 0)
-        return -1;
-    if (media_checker_feed(p->checker, NULL, err) < 0)
-        return explain_check(p, err);
+    for (int film = 0; film < p->films; film++) {
+        if (media_encoder_send(p->encoder[film], NULL, err) < 0 || drain_encoder(p, film, err) < 0)
+            return -1;
+        if (media_checker_feed(p->checker[film], NULL, err) < 0)
+            return explain_check(p, err);
+    }
     if (FP("convert.trailer"))
         return fail_here(err, "convert.trailer");
     return segment_writer_finish(p->writer, err);
+}
+
+/* What the packed picture shows of this film. */
+static int encode_film(struct pipeline *p, int film, struct media_frame *packed, struct err *err)
+{
+    AUTO(media_frame) struct media_frame *frame = NULL;
+    int rows = p->plan->packed_height / p->films;
+
+    if (p->films == 1)
+        frame = media_frame_ref(packed);
+    else if (media_frame_rows(&frame, packed, film * rows, rows, err) < 0)
+        return -1;
+    media_checker_expect(p->checker[film], frame);
+    if (media_encoder_send(p->encoder[film], frame, err) < 0)
+        return -1;
+    return drain_encoder(p, film, err);
 }
 
 int stage_encode(struct pipeline *p, struct pipeline_clock *clock, struct err *err)
@@ -399,12 +417,12 @@ int stage_encode(struct pipeline *p, struct pipeline_clock *clock, struct err *e
             break;
         if (p->frames == 0)
             report_step(p->job->report, "encode");
-        media_checker_expect(p->checker, frame);
         count_frame(p, media_frame_pts(frame));
         if (p->frames == p->segment->frames / 2 && FP("convert.encode.mid"))
             return fail_here(err, "convert.encode.mid");
-        if (media_encoder_send(p->encoder, frame, err) < 0 || drain_encoder(p, err) < 0)
-            return -1;
+        for (int film = 0; film < p->films; film++)
+            if (encode_film(p, film, frame, err) < 0)
+                return -1;
         report_frames(p->job->report, p->frames, p->segment->frames);
     }
     return finish_encode(p, err);

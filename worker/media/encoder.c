@@ -92,6 +92,7 @@ static int packing_of(enum layout layout)
     case LAYOUT_ANAGLYPH_HALF_COLOR:
     case LAYOUT_ANAGLYPH_GRAY:
     case LAYOUT_RGBD:
+    case LAYOUT_LEFT_RIGHT: /* two films of one view each */
         break;
     }
     return 0;
@@ -233,13 +234,17 @@ static int fill_settings(struct settings *set, struct media_encoder *encoder,
 {
     const AVCodec *codec = encoder->ctx->codec;
     int packing = packing_of(opts->layout);
-    char threads[16];
+    char threads[16], films[16];
 
     if (put_preset(set, codec, opts->preset, err) < 0 ||
         put_quality(set, encoder->ctx, opts->crf, err) < 0)
         return -1;
     (void)snprintf(threads, sizeof(threads), "%d", THREADS);
     note(set, "threads", threads);
+    if (opts->films > 1) {
+        (void)snprintf(films, sizeof(films), "%d", opts->films);
+        note(set, "films", films);
+    }
     put_keys(set, encoder->ctx, opts->key_seconds);
     put_private(set, codec, packing, &opts->video->hdr);
     encoder->hevc_sei = packing && codec->id == AV_CODEC_ID_HEVC;
@@ -374,7 +379,8 @@ struct media_encoder_opts media_encoder_opts_for(const struct plan *plan,
         .bit_depth = plan->video.bit_depth,
         .full_chroma = media_encoder_full_chroma(plan, spec),
         .width = plan->packed_width,
-        .height = plan->packed_height,
+        .height = plan->packed_height / layout_films(spec->layout),
+        .films = layout_films(spec->layout),
         .sar = media_packed_sar(spec->layout, plan->video.sar),
         .video = &plan->video,
         .layout = spec->layout,

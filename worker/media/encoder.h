@@ -20,7 +20,8 @@ struct media_encoder_opts {
     int crf;            /* -1 = ours for the codec */
     int bit_depth;
     bool full_chroma;               /* 4:4:4 */
-    int width, height;              /* packed */
+    int width, height;              /* packed; of one film, where two are made */
+    int films;                      /* that are made; 0 as 1. It is part of the facts */
     struct ratio sar;               /* packed frame's sample aspect ratio */
     const struct plan_video *video; /* time base, rate, colour; borrowed while opening */
     enum layout layout;

@@ -150,6 +150,24 @@ int media_frame_again(struct media_frame **out, const struct media_frame *frame,
     return 0;
 }
 
+int media_frame_rows(struct media_frame **out, const struct media_frame *frame, int top, int rows,
+                     struct err *err)
+{
+    AVFrame *av = av_frame_clone(frame->av);
+
+    if (!av)
+        return err_set(err, ERR_NOMEM, "no memory for a frame");
+    for (int i = 0; i < 3; i++) {
+        int down = i > 0 && !frame->full_chroma ? top / 2 : top;
+
+        av->data[i] += (ptrdiff_t)down * av->linesize[i];
+    }
+    av->height = rows;
+    *out = frame_of(av, frame->width, rows, frame->bit_depth);
+    (*out)->full_chroma = frame->full_chroma;
+    return 0;
+}
+
 void media_frame_unref(struct media_frame **frame)
 {
     struct media_frame *gone = *frame;

@@ -27,6 +27,10 @@ struct media_frame *media_frame_ref(struct media_frame *frame);
 /* The same picture once more, at another time and without its captions. ERR_NOMEM. */
 int media_frame_again(struct media_frame **out, const struct media_frame *frame, int64_t pts,
                       struct err *err);
+/* The rows from top on, as a frame of its own: same time, captions and memory. top and rows are
+ * even unless the frame has full chroma. ERR_NOMEM. */
+int media_frame_rows(struct media_frame **out, const struct media_frame *frame, int top, int rows,
+                     struct err *err);
 void media_frame_unref(struct media_frame **frame); /* NULL-safe; clears the pointer */
 static inline void media_frame_auto_(struct media_frame **frame)
 {

@@ -14,8 +14,8 @@
 enum { AHEAD_PACKETS = 64, AHEAD_BYTES = 4 << 20, STEP_BYTES = 1 << 17, AVIO_BYTES = 1 << 15 };
 
 struct segment_reader {
-    struct ratio time_base;
-    int64_t base;
+    struct segment_opts opts;
+    int film;
     AVCodecParameters *par; /* owned; only read once there is a thread, as those before */
     bool has_thread;        /* and it is not joined: all up to err is its own */
     pthread_t thread;
@@ -82,6 +82,7 @@ static int open_avio(struct segment_reader *reader, struct err *err)
 static int open_input(struct segment_reader *reader, struct err *err)
 {
     const AVInputFormat *nut = av_find_input_format("nut");
+    const AVCodecParameters *par;
     int rc;
 
     if (!nut)
@@ -95,28 +96,48 @@ static int open_input(struct segment_reader *reader, struct err *err)
     rc = avformat_open_input(&reader->ctx, NULL, nut, NULL);
     if (rc < 0)
         return fail(reader, rc, "not a segment file", err);
-    if (reader->ctx->nb_streams != 1 ||
-        reader->ctx->streams[0]->codecpar->codec_type != AVMEDIA_TYPE_VIDEO)
-        return err_set(err, ERR_INTERNAL, "not a segment file: it has %u streams",
-                       reader->ctx->nb_streams);
+    if (reader->ctx->nb_streams != (unsigned)reader->opts.films)
+        return err_set(err, ERR_INTERNAL, "not a segment file: it has %u streams, want %d",
+                       reader->ctx->nb_streams, reader->opts.films);
+    par = reader->ctx->streams[reader->film]->codecpar;
+    if (par->codec_type != AVMEDIA_TYPE_VIDEO)
+        return err_set(err, ERR_INTERNAL, "not a segment file: stream %d is no video",
+                       reader->film);
     reader->par = avcodec_parameters_alloc();
-    if (!reader->par || avcodec_parameters_copy(reader->par, reader->ctx->streams[0]->codecpar) < 0)
+    if (!reader->par || avcodec_parameters_copy(reader->par, par) < 0)
         return err_set(err, ERR_NOMEM, "no memory for a segment");
     return 0;
 }
 
 static int set_times(const struct segment_reader *reader, AVPacket *packet, struct err *err)
 {
-    AVRational tb = reader->ctx->streams[0]->time_base;
+    AVRational tb = reader->ctx->streams[reader->film]->time_base;
     int64_t pts;
 
     if (packet->pts == AV_NOPTS_VALUE ||
-        media_rescale_exactly(&pts, packet->pts, tb, media_rational(reader->time_base)) < 0)
+        media_rescale_exactly(&pts, packet->pts, tb, media_rational(reader->opts.time_base)) < 0)
         return err_set(err, ERR_INTERNAL, "a segment's time %lld/%d is not one of the film's",
                        (long long)packet->pts, tb.den);
-    packet->pts = reader->base + pts;
+    packet->pts = reader->opts.base + pts;
     packet->dts = AV_NOPTS_VALUE;
+    packet->stream_index = 0; /* of a film there is one */
     return 0;
+}
+
+/* The next of this film. */
+static int read_own(const struct segment_reader *reader, AVPacket *packet)
+{
+    int rc;
+
+    for (;;) {
+        rc = av_read_frame(reader->ctx, packet);
+        if (rc >= 0 && packet->stream_index == reader->film)
+            return rc;
+        if (rc >= 0)
+            av_packet_unref(packet);
+        else if (rc != AVERROR(EAGAIN))
+            return rc;
+    }
 }
 
 /* *out NULL: there are no more. */
@@ -128,9 +149,7 @@ static int read_packet(struct segment_reader *reader, struct media_packet **out,
     *out = NULL;
     if (!packet)
         return err_set(err, ERR_NOMEM, "no memory for a packet");
-    do
-        rc = av_read_frame(reader->ctx, packet);
-    while (rc == AVERROR(EAGAIN));
+    rc = read_own(reader, packet);
     if (rc == AVERROR_EOF && !reader->file_failed)
         return 0;
     if (rc < 0)
@@ -199,8 +218,8 @@ static void *run(void *ctx)
     return NULL;
 }
 
-int segment_reader_open(struct segment_reader **out, struct store_reader *store,
-                        struct ratio time_base, int64_t base, struct err *err)
+int segment_reader_open(struct segment_reader **out, struct store_reader *store, int film,
+                        const struct segment_opts *opts, struct err *err)
 {
     AUTO(segment_reader) struct segment_reader *reader = xcalloc(1, sizeof(*reader));
     int rc;
@@ -208,8 +227,8 @@ int segment_reader_open(struct segment_reader **out, struct store_reader *store,
     pthread_mutex_init(&reader->lock, NULL);
     pthread_cond_init(&reader->moved, NULL);
     reader->file = store;
-    reader->time_base = time_base;
-    reader->base = base;
+    reader->opts = *opts;
+    reader->film = film;
     if (open_avio(reader, err) < 0 || open_input(reader, err) < 0)
         return -1;
     rc = pthread_create(&reader->thread, NULL, run, reader);

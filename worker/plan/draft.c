@@ -319,7 +319,8 @@ static void fill_encode(struct plan *plan, const struct job_spec *spec)
     layout_packed_size(spec->layout, plan->video.width, plan->video.height, &plan->packed_width,
                        &plan->packed_height);
     if (!*codec || strcmp(codec, "auto") == 0)
-        codec = plan->packed_width > H264_MAX_SIDE || plan->packed_height > H264_MAX_SIDE
+        codec = plan->packed_width > H264_MAX_SIDE ||
+                        plan->packed_height / layout_films(spec->layout) > H264_MAX_SIDE
                     ? "libx265"
                     : "libx264";
     (void)snprintf(plan->codec, sizeof(plan->codec), "%s", codec);

@@ -20,6 +20,7 @@ static const struct row {
     [LAYOUT_ANAGLYPH_HALF_COLOR] = { { true, true }, false, false, false, false },
     [LAYOUT_ANAGLYPH_GRAY] = { { true, true }, false, false, false, false },
     [LAYOUT_RGBD] = { { false, false }, true, false, false, false },
+    [LAYOUT_LEFT_RIGHT] = { { true, true }, false, true, false, false },
 };
 
 bool pack_has_eye(enum layout layout, enum eye eye)

@@ -21,6 +21,7 @@ static inline void record_fill(struct record *record, enum stage stage)
                                .damaged = 1,
                                .scaled = 1,
                                .bytes = 1,
+                               .right_bytes = 1,
                                .duration_ms = 1,
                                .wall_ms = 1 };
     memset(record->uid, 'u', sizeof(record->uid) - 1);

@@ -463,6 +463,7 @@ static void scratch_follows_the_plan(void **state)
           "770 1539" },
         { "nearly lossless", "spec.encode.crf", "2", STAGE_CONVERT, 0, "2307 4614" },
         { "the film", "spec.suspend", "false", STAGE_ASSEMBLE, 0, "24193 48386" },
+        { "two films", "spec.stereo.layout", "\"LeftRight\"", STAGE_ASSEMBLE, 0, "27626 55252" },
         { "the film on a volume", "spec.output.uri", "\"pvc://c/o.mp4\"", STAGE_ASSEMBLE, 0,
           "256 512" },
         { "no plan yet", "spec.suspend", "false", STAGE_PLAN, 0, "256 512" },

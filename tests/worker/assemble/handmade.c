@@ -237,7 +237,7 @@ static void pull(struct media_encoder *encoder, struct segment_writer *writer)
         CHECK_OK(media_encoder_receive(encoder, &packet, &err), err);
         if (!packet)
             return;
-        CHECK_OK(segment_writer_write(writer, packet, &err), err);
+        CHECK_OK(segment_writer_write(writer, 0, packet, &err), err);
     }
 }
 
@@ -307,8 +307,9 @@ static void make_segment(struct handmade *made, uint32_t index, const int64_t *p
     name_segment(record.object, &record.id);
     CHECK_OK(media_encoder_open(&encoder, &opts, &err), err);
     CHECK_OK(store_writer_open(&file, made->job.store, record.object, &err), err);
-    CHECK_OK(segment_writer_open(&writer, file, encoder, plan->video.time_base, segment->start_pts,
-                                 &err),
+    CHECK_OK(segment_writer_open(
+                 &writer, file, &encoder,
+                 &(struct segment_opts){ plan->video.time_base, segment->start_pts, 1 }, &err),
              err);
     encode(made, pts, segment->frames, encoder, writer);
     CHECK_OK(segment_writer_finish(writer, &err), err);

@@ -498,7 +498,10 @@ static void a_segment_is_put_away_half_read(void **state)
 
         CHECK_OK(parts_load(&parts, made.job.store, made.plan, made.job.uid, &err), err);
         CHECK_OK(store_reader_open(&file, made.job.store, parts->part[0].object, &err), err);
-        CHECK_OK(segment_reader_open(&reader, file, made.plan->video.time_base, 0, &err), err);
+        CHECK_OK(segment_reader_open(&reader, file, 0,
+                                     &(struct segment_opts){ made.plan->video.time_base, 0, 1 },
+                                     &err),
+                 err);
         for (int i = 0; i < taken; i++) {
             AUTO(media_packet) struct media_packet *packet = NULL;
 

@@ -94,13 +94,15 @@ static void receive_all(struct media_encoder *encoder, struct packets *out)
     }
 }
 
-static void encode(const struct row *row, struct media_encoder *encoder, struct packets *out)
+/* From picture `first` of them on. */
+static void encode(const struct row *row, int first, struct media_encoder *encoder,
+                   struct packets *out)
 {
     struct err err;
 
     out->count = 0;
     for (int n = 0; n < FRAMES; n++) {
-        struct media_frame *frame = pictures_frame(&row->p, n, pts_of(row, n));
+        struct media_frame *frame = pictures_frame(&row->p, first + n, pts_of(row, n));
 
         CHECK_OK(media_encoder_send(encoder, frame, &err), err);
         media_frame_unref(&frame);
@@ -111,17 +113,20 @@ static void encode(const struct row *row, struct media_encoder *encoder, struct 
     CHECK_INT(row->name, out->count, FRAMES);
 }
 
-static void write_segment(const struct row *row, struct store *store, struct media_encoder *encoder,
-                          const struct packets *packets)
+static void write_segment(const struct row *row, struct store *store,
+                          struct media_encoder *const *encoders, const struct packets *packets,
+                          int films)
 {
+    const struct segment_opts opts = { row->p.time_base, row->base, films };
     struct store_writer *file;
     struct segment_writer *writer;
     struct err err;
 
     CHECK_OK(store_writer_open(&file, store, KEY, &err), err);
-    CHECK_OK(segment_writer_open(&writer, file, encoder, row->p.time_base, row->base, &err), err);
+    CHECK_OK(segment_writer_open(&writer, file, encoders, &opts, &err), err);
     for (int i = 0; i < packets->count; i++)
-        CHECK_OK(segment_writer_write(writer, packets->packet[i], &err), err);
+        for (int film = 0; film < films; film++)
+            CHECK_OK(segment_writer_write(writer, film, packets[film].packet[i], &err), err);
     CHECK_OK(segment_writer_finish(writer, &err), err);
     segment_writer_free(writer);
     CHECK_OK(store_writer_commit(file, NULL, &err), err);
@@ -129,8 +134,9 @@ static void write_segment(const struct row *row, struct store *store, struct med
 }
 
 static void read_back(const struct row *row, struct store *store, struct media_encoder *encoder,
-                      const struct packets *packets)
+                      const struct packets *packets, int film, int films)
 {
+    const struct segment_opts opts = { row->p.time_base, row->base, films };
     struct encoder_facts facts;
     struct store_reader *file;
     struct segment_reader *reader;
@@ -140,7 +146,7 @@ static void read_back(const struct row *row, struct store *store, struct media_e
 
     media_encoder_facts(encoder, &facts);
     CHECK_OK(store_reader_open(&file, store, KEY, &err), err);
-    CHECK_OK(segment_reader_open(&reader, file, row->p.time_base, row->base, &err), err);
+    CHECK_OK(segment_reader_open(&reader, file, film, &opts, &err), err);
     segment_reader_extradata_sha256(reader, hex);
     CHECK_STR(row->name, hex, facts.extradata_sha256);
     for (int i = 0; i < packets->count; i++) {
@@ -191,15 +197,55 @@ static void a_segment_comes_back_as_it_was(void **state)
         char folder[64];
         struct store *store = pictures_store(folder);
 
-        encode(row, encoder, &packets);
+        encode(row, 0, encoder, &packets);
         assert_true(media_packet_is_key(packets.packet[0]));
         CHECK_INT(row->name, media_packet_pts(packets.packet[0]), pts_of(row, 0));
         check_reorder(row, encoder, &packets);
-        write_segment(row, store, encoder, &packets);
-        read_back(row, store, encoder, &packets);
+        write_segment(row, store, &encoder, &packets, 1);
+        read_back(row, store, encoder, &packets, 0, 1);
         for (int n = 0; n < packets.count; n++)
             media_packet_free(packets.packet[n]);
         media_encoder_free(encoder);
+        pictures_store_remove(store, folder);
+    }
+}
+
+static void check_two_films(const struct row *row, struct store *store)
+{
+    struct media_encoder *encoders[2];
+    struct packets packets[2];
+
+    for (int film = 0; film < 2; film++) {
+        encoders[film] = pictures_encoder(&row->p);
+        encode(row, 1000 * film, encoders[film], &packets[film]);
+    }
+    write_segment(row, store, encoders, packets, 2);
+    for (int film = 0; film < 2; film++)
+        read_back(row, store, encoders[film], &packets[film], film, 2);
+    for (int film = 0; film < 2; film++) {
+        for (int n = 0; n < packets[film].count; n++)
+            media_packet_free(packets[film].packet[n]);
+        media_encoder_free(encoders[film]);
+    }
+}
+
+/* Each reader gives its own film, and one that expects another number of them gives none. */
+static void two_films_share_a_segment(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        const struct segment_opts one = { rows[i].p.time_base, rows[i].base, 1 };
+        char folder[64];
+        struct store *store = pictures_store(folder);
+        struct store_reader *file;
+        struct segment_reader *reader = NULL;
+        struct err err;
+
+        check_two_films(&rows[i], store);
+        CHECK_OK(store_reader_open(&file, store, KEY, &err), err);
+        CHECK_ERR(segment_reader_open(&reader, file, 0, &one, &err), err, ERR_INTERNAL);
+        CHECK_HAS(rows[i].name, err.msg, "it has 2 streams, want 1");
+        store_reader_free(file);
         pictures_store_remove(store, folder);
     }
 }
@@ -210,13 +256,13 @@ static void what_is_no_segment_is_refused(void **state)
     struct store *store = pictures_store(folder);
     struct store_reader *file;
     struct segment_reader *reader = NULL;
-    struct ratio tb = { 1, 25 };
+    const struct segment_opts opts = { { 1, 25 }, 0, 1 };
     struct err err;
 
     (void)state;
     CHECK_OK(store_create(store, KEY, "not a film at all", 17, &err), err);
     CHECK_OK(store_reader_open(&file, store, KEY, &err), err);
-    CHECK_ERR(segment_reader_open(&reader, file, tb, 0, &err), err, ERR_INTERNAL);
+    CHECK_ERR(segment_reader_open(&reader, file, 0, &opts, &err), err, ERR_INTERNAL);
     assert_null(reader);
     store_reader_free(file);
     pictures_store_remove(store, folder);
@@ -225,6 +271,7 @@ static void what_is_no_segment_is_refused(void **state)
 static void a_packet_before_the_segment_is_refused(void **state)
 {
     struct row row = rows[0];
+    const struct segment_opts opts = { row.p.time_base, row.base + 1, 1 };
     struct media_encoder *encoder = pictures_encoder(&row.p);
     struct packets packets;
     char folder[64];
@@ -234,10 +281,10 @@ static void a_packet_before_the_segment_is_refused(void **state)
     struct err err;
 
     (void)state;
-    encode(&row, encoder, &packets);
+    encode(&row, 0, encoder, &packets);
     CHECK_OK(store_writer_open(&file, store, KEY, &err), err);
-    CHECK_OK(segment_writer_open(&writer, file, encoder, row.p.time_base, row.base + 1, &err), err);
-    CHECK_ERR(segment_writer_write(writer, packets.packet[0], &err), err, ERR_INTERNAL);
+    CHECK_OK(segment_writer_open(&writer, file, &encoder, &opts, &err), err);
+    CHECK_ERR(segment_writer_write(writer, 0, packets.packet[0], &err), err, ERR_INTERNAL);
     segment_writer_free(writer);
     store_writer_free(file);
     for (int n = 0; n < packets.count; n++)
@@ -250,6 +297,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_segment_comes_back_as_it_was),
+        cmocka_unit_test(two_films_share_a_segment),
         cmocka_unit_test(what_is_no_segment_is_refused),
         cmocka_unit_test(a_packet_before_the_segment_is_refused),
     };

@@ -134,6 +134,7 @@ static void receive_pictures(struct frames *frames, AVCodecContext *ctx)
 
 static void decode_segment(struct world *world, const struct record *record, struct frames *frames)
 {
+    struct segment_opts opts = { record->time_base, record->start_pts, 1 };
     struct store_reader *file;
     struct segment_reader *reader;
     AUTO(av_codec) AVCodecContext *ctx = NULL;
@@ -142,7 +143,7 @@ static void decode_segment(struct world *world, const struct record *record, str
     struct err err;
 
     CHECK_OK(store_reader_open(&file, world->job.store, record->object, &err), err);
-    CHECK_OK(segment_reader_open(&reader, file, record->time_base, record->start_pts, &err), err);
+    CHECK_OK(segment_reader_open(&reader, file, 0, &opts, &err), err);
     par = segment_reader_parameters(reader);
     ctx = avcodec_alloc_context3(avcodec_find_decoder(par->codec_id));
     assert_true(avcodec_parameters_to_context(ctx, par) >= 0);

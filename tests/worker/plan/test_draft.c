@@ -66,6 +66,8 @@ static void encoders_go_by_size(void **state)
         { "2160p half", "auto", "libx264", LAYOUT_HALF_SBS, 3840, 2160, 3840, 2160 },
         { "2160p full", "auto", "libx265", LAYOUT_FULL_SBS, 3840, 2160, 7680, 2160 },
         { "tall", "auto", "libx265", LAYOUT_FULL_TB, 3840, 2160, 3840, 4320 },
+        { "a film for each eye", "auto", "libx264", LAYOUT_LEFT_RIGHT, 3840, 2160, 3840, 4320 },
+        { "a large one", "auto", "libx265", LAYOUT_LEFT_RIGHT, 7680, 4320, 7680, 8640 },
         { "asked for", "libx264", "libx264", LAYOUT_FULL_SBS, 3840, 2160, 7680, 2160 },
         { "nothing said", "", "libx264", LAYOUT_FULL_SBS, 640, 360, 1280, 360 },
         { "even halves", "auto", "libx264", LAYOUT_HALF_SBS, 322, 182, 320, 182 },

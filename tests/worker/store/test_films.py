@@ -151,6 +151,34 @@ class S3Test(Case):
         job.do("clean")
         self.assertEqual(self.s3.keys(BUCKET), ["in/film.mp4", "out/film.mp4", "work/2/plan.json"])
 
+    def test_two_films(self):
+        """The right eye's first, the left eye's where the job says: by then both are there, whoever was killed before."""
+        two = {"stereo": {"layout": "LeftRight"}}
+        want, count = self.local(**two)
+        want = [want, (self.folder / "local_R.mp4").read_bytes()]
+        job = self.job(**two)
+        self.assertEqual(job.convert(), count)
+        code, _, said = job.run("assemble", STEREO_FP="assemble.before_publish=kill@2")
+        self.assertEqual(code, -signal.SIGKILL, said)
+        names = ["out/film.mp4", "out/film_R.mp4"]
+        self.assertEqual(self.s3.keys(BUCKET, "out/"), names[1:])
+        again = self.job(number=1, work=f"s3://{BUCKET}/work/2", **two)
+        again.convert()
+        code, message, _ = again.run("assemble")
+        self.assertEqual(code, 64)
+        self.assertIn(f"output exists: s3://{BUCKET}/{names[1]}; --overwrite", message["message"])
+        for _ in range(2):  # made, then found
+            message = job.do("assemble")
+            self.assertEqual([message["bytes"] - message["rightBytes"], message["rightBytes"]], [len(x) for x in want])
+            self.assertTrue([self.s3.get(BUCKET, name) for name in names] == want)
+        for name in names:  # as a killed attempt leaves one
+            self.s3.send("POST", f"/{BUCKET}/{name}", {"uploads": ""})
+        self.assertEqual(len(self.s3.uploads(BUCKET)), 2)
+        job.do("clean")
+        again.do("clean")
+        self.assertEqual(self.s3.uploads(BUCKET), [])
+        self.assertEqual(self.s3.keys(BUCKET), ["in/film.mp4", *names])
+
     def test_hls(self):
         """The main playlist comes last; the files of other attempts and of the film that it replaced go, all others stay."""
         folder, old = "out/film_hls/", "00000000-0000-4000-8000-000000000000/e0-a0/video"
