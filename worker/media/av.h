@@ -124,6 +124,7 @@ struct media_timeline {
     int count;
     int64_t back_limit, on_limit; /* a packet further off than this has jumped */
     int64_t offset, previous;
+    const struct media_timeline_stream *jumper; /* where the last jump was seen; or NULL */
     int jumps;
 };
 void media_timeline_init(struct media_timeline *timeline, const AVFormatContext *ctx);

@@ -38,6 +38,7 @@ void media_timeline_restart(struct media_timeline *timeline)
     for (int i = 0; i < timeline->count; i++)
         timeline->streams[i].seen = false;
     timeline->offset = timeline->previous = 0;
+    timeline->jumper = NULL;
     timeline->jumps = 0;
 }
 
@@ -46,7 +47,18 @@ static bool is_near(const struct media_timeline *timeline, int64_t at, int64_t e
     return at >= expected - timeline->back_limit && at <= expected + timeline->on_limit;
 }
 
-/* Around a jump packets of both clocks come mixed: the one that fits better is taken. */
+/* It still counts: a film with such a time cannot be sought, its first packet may be that one. */
+static void undo_jump(struct media_timeline *timeline)
+{
+    for (int i = 0; i < timeline->count; i++)
+        if (&timeline->streams[i] != timeline->jumper)
+            timeline->streams[i].seen = false; /* those that came since were put where it was */
+    timeline->offset = timeline->previous;
+    timeline->jumper = NULL;
+}
+
+/* Around a jump packets of both clocks come mixed: the one that fits better is taken. But within a
+ * stream the old clock does not come again: the stream that seemed to jump had one wrong time. */
 static int64_t offset_for(struct media_timeline *timeline,
                           const struct media_timeline_stream *stream, int64_t at)
 {
@@ -55,12 +67,16 @@ static int64_t offset_for(struct media_timeline *timeline,
     if (!stream->leads || !stream->seen)
         return timeline->offset;
     if (timeline->jumps && is_near(timeline, before, stream->next) &&
-        llabs(before - stream->next) < llabs(now - stream->next))
+        llabs(before - stream->next) < llabs(now - stream->next)) {
+        if (stream == timeline->jumper)
+            undo_jump(timeline);
         return timeline->previous;
+    }
     if (is_near(timeline, now, stream->next))
         return timeline->offset;
     timeline->previous = timeline->offset;
     timeline->offset = stream->next - at;
+    timeline->jumper = stream;
     timeline->jumps++;
     return timeline->offset;
 }

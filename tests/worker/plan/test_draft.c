@@ -436,24 +436,14 @@ struct packet_row {
     int64_t dts, want;
 };
 
-static void a_clock_that_jumps_goes_on(void **state)
+static void clock_gives(const struct packet_row *rows, size_t count, int jumps)
 {
-    static const struct packet_row rows[] = {
-        { 0, 900000, 900000 },  { 1, 900100, 900100 },
-        { 0, 903600, 903600 },  { 0, 90000, 907200 }, /* the clock starts again */
-        { 1, 902020, 902020 },                        /* sound of before comes late */
-        { 0, 93600, 910800 },   { 1, 90100, 907300 },
-        { 0, 97200, 914400 },   { 2, 5, 817205 }, /* data never decides */
-        { 0, 97100, 914300 },                     /* rounding is no jump */
-        { 0, 2000000, 917900 },                   /* 21 s on is one */
-    };
     struct media_timeline_stream streams[3] = { { .leads = true }, { .leads = true } };
     struct media_timeline timeline = {
         .streams = streams, .count = 3, .back_limit = 45000, .on_limit = 900000
     };
 
-    (void)state;
-    for (size_t i = 0; i < COUNT(rows); i++) {
+    for (size_t i = 0; i < count; i++) {
         AUTO(av_packet) AVPacket *packet = av_packet_alloc();
         char name[32];
 
@@ -465,7 +455,44 @@ static void a_clock_that_jumps_goes_on(void **state)
         CHECK_INT(name, packet->dts, rows[i].want);
         CHECK_INT(name, packet->pts, rows[i].want);
     }
-    CHECK_INT("jumps", timeline.jumps, 2);
+    CHECK_INT("jumps", timeline.jumps, jumps);
+}
+
+static void a_clock_that_jumps_goes_on(void **state)
+{
+    static const struct packet_row rows[] = {
+        { 0, 900000, 900000 },  { 1, 900100, 900100 },
+        { 0, 903600, 903600 },  { 0, 90000, 907200 }, /* the clock starts again */
+        { 1, 902020, 902020 },                        /* sound of before comes late */
+        { 0, 93600, 910800 },   { 1, 90100, 907300 },
+        { 0, 97200, 914400 },   { 2, 5, 817205 }, /* data never decides */
+        { 0, 97100, 914300 },                     /* rounding is no jump */
+        { 0, 2000000, 917900 },                   /* 21 s on is one */
+    };
+
+    (void)state;
+    clock_gives(rows, COUNT(rows), 2);
+}
+
+/* A broken time is one packet's: what comes behind it, and streams that begin there, stay. */
+static void one_wrong_time_moves_nothing_else(void **state)
+{
+    static const struct packet_row rows[] = {
+        { 0, 126000, 126000 },     { 0, 1073871424, 129600 }, { 0, 133200, 133200 },
+        { 1, 127680, 127680 },     { 0, 136800, 136800 },     { 1, 129600, 129600 },
+        { 1, 1073871424, 131520 }, { 0, 140400, 140400 },     { 1, 133440, 133440 },
+        { 0, 144000, 144000 },
+    };
+    static const struct packet_row mixed[] = {
+        { 0, 126000, 126000 },      { 0, 1073871424, 129600 },
+        { 1, 127680, -1073614144 }, /* nobody knows yet */
+        { 0, 133200, 133200 },      { 1, 129600, 129600 },
+        { 0, 136800, 136800 },      { 1, 131520, 131520 },
+    };
+
+    (void)state;
+    clock_gives(rows, COUNT(rows), 2);
+    clock_gives(mixed, COUNT(mixed), 1);
 }
 
 static void boxes_of(const char *data, size_t len, size_t want, const char *name)
@@ -613,6 +640,7 @@ int main(void)
         cmocka_unit_test(a_sequence_header_is_read),
         cmocka_unit_test(broken_sequence_headers_do_no_harm),
         cmocka_unit_test(a_clock_that_jumps_goes_on),
+        cmocka_unit_test(one_wrong_time_moves_nothing_else),
         cmocka_unit_test(media_boxes_are_found),
         cmocka_unit_test(media_without_an_index_is_refused),
         cmocka_unit_test(pods_get_the_memory_that_they_need),
